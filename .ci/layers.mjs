@@ -1,0 +1,21 @@
+/**
+ * Which packages a package may import: the layer rule, in one table. CONTRIBUTING.md explains it; dependency-cruiser
+ * enforces it (`pnpm layers`), over types as well as values.
+ */
+const plugins = ['isa', 'idt', 'fred', 'explore', 'xen', 'pv', 'apic', 'kexec']
+
+export const layers = {
+  core: [],
+  isa: ['core'],
+  idt: ['core'],
+  fred: ['core'],
+  explore: ['core'],
+  apic: ['core'],
+  xen: ['core', 'isa', 'idt', 'fred'],
+  pv: ['core', 'isa', 'xen'],
+  kexec: ['core', 'isa', 'xen', 'apic'],
+  cli: ['core', ...plugins],
+}
+
+/** What the tests of every package may import besides. */
+export const inTests = ['core', 'isa']

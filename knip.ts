@@ -1,0 +1,31 @@
+import type { KnipConfig } from 'knip'
+
+const tests = ['src/**/*.test.ts', 'test/**/*.ts', 'bench/*.bench.mjs']
+const project = ['src/**/*.ts', 'test/**/*.ts', 'bench/**/*.mjs']
+
+/** A package whose manifest already names what it will import, though it holds nothing yet. */
+const shell = { entry: ['src/index.ts'], project, ignoreDependencies: ['@trapframe/.*'] }
+
+const config: KnipConfig = {
+  ignoreExportsUsedInFile: true,
+  workspaces: {
+    '.': {
+      entry: ['.ci/*.{mjs,ts}'],
+      project: ['.ci/**/*.{mjs,ts}', '*.ts'],
+      // .ci/pack-check.mjs runs them as commands
+      ignoreDependencies: ['publint', '@arethetypeswrong/cli'],
+    },
+    'packages/*': {
+      entry: ['src/index.ts', 'src/testing/index.ts', 'src/bin.ts', ...tests],
+      project,
+      // every package's tests may import isa, whether they do yet or not; core cannot name it, as isa names core
+      ignoreDependencies: ['@trapframe/isa'],
+    },
+    'packages/pv': shell,
+    'packages/apic': shell,
+    'packages/kexec': shell,
+    'examples/*': { entry: ['src/index.ts', ...tests], project },
+  },
+}
+
+export default config
