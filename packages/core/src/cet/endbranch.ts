@@ -2,12 +2,7 @@ import type { Cpu } from '../cpu/cpu.js'
 import { CP_ENDBRANCH, cp } from '../event/fault.js'
 import type { Decoded } from '../instruction/decoded.js'
 import { load8 } from '../memory/linear.js'
-import {
-  CET_LEG_IW_EN,
-  CET_SUPPRESS,
-  CET_SUPPRESS_DIS,
-  CET_TRACKER,
-} from '../state/control.js'
+import { CET_LEG_IW_EN, CET_SUPPRESS, CET_SUPPRESS_DIS, CET_TRACKER } from '../state/control.js'
 import { CPL, RIP, S_CET, U_CET } from '../state/registers.js'
 
 /**
@@ -23,11 +18,21 @@ export function waitsForEndbranch(cpu: Cpu): boolean {
   return cpu.endbranchTracking && (cpu.words[cetSlot(cpu)]! & CET_TRACKER) !== 0
 }
 
-/** An indirect branch or far transfer was taken: the next instruction must be an ENDBRANCH, unless suppressed. */
+/** An indirect near branch was taken: the next instruction must be an ENDBRANCH, unless tracking is suppressed. */
 export function expectEndbranch(cpu: Cpu): void {
   if (!cpu.endbranchTracking) return
   const slot = cetSlot(cpu)
   if ((cpu.words[slot]! & CET_SUPPRESS) === 0) cpu.words[slot] = cpu.words[slot]! | CET_TRACKER
+}
+
+/**
+ * A far transfer, an IDT delivery, SYSCALL or SYSENTER reached a new code segment: the next instruction must be an
+ * ENDBRANCH, and suppression ends (SDM 1 17.3.4). To be called after CPL changed.
+ */
+export function demandEndbranch(cpu: Cpu): void {
+  if (!cpu.endbranchTracking) return
+  const slot = cetSlot(cpu)
+  cpu.words[slot] = (cpu.words[slot]! & ~CET_SUPPRESS) | CET_TRACKER
 }
 
 /** ENDBRANCH was executed, or event delivery entered a handler that needs none: idle and not suppressed. */

@@ -17,9 +17,7 @@ export function hasArmedInstructionBreakpoint(dr7: number): boolean {
 }
 
 export function hasArmedDataBreakpoint(dr7: number): boolean {
-  return [0, 1, 2, 3].some(
-    (n) => enabled(dr7, n) && condition(dr7, n) !== ON_EXECUTION && condition(dr7, n) !== ON_IO,
-  )
+  return [0, 1, 2, 3].some((n) => enabled(dr7, n) && condition(dr7, n) !== ON_EXECUTION && condition(dr7, n) !== ON_IO)
 }
 
 /**

@@ -1,6 +1,6 @@
-import type { DispatchTable } from '../instruction/dispatch.js'
-import type { CodeSize } from '../instruction/decoded.js'
 import type { DeliveryMechanism } from '../event/mechanism.js'
+import type { CodeSize } from '../instruction/decoded.js'
+import type { DispatchTable } from '../instruction/dispatch.js'
 import type { Machine } from '../machine/machine.js'
 import { type PagingControls, permissionTable, USER } from '../memory/access.js'
 import type { AddressSpace } from '../memory/address-space.js'
@@ -187,8 +187,7 @@ export class Cpu {
     words[CPL] = cpl
     this.user = cpl === 3 ? USER : 0
     this.alignmentChecked = cpl === 3 && (words[CR0]! & CR0_AM) !== 0
-    this.endbranchTracking =
-      (words[CR4]! & CR4_CET) !== 0 && (words[cpl === 3 ? U_CET : S_CET]! & CET_ENDBR_EN) !== 0
+    this.endbranchTracking = (words[CR4]! & CR4_CET) !== 0 && (words[cpl === 3 ? U_CET : S_CET]! & CET_ENDBR_EN) !== 0
   }
 
   /** Takes the code size from the CS cache after it was loaded. */

@@ -10,7 +10,22 @@ export type SegmentName = (typeof SEGMENT_NAMES)[number]
 
 /** General registers in the order of their encoding. */
 export const GPR_NAMES = [
-  'rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi', 'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15',
+  'rax',
+  'rcx',
+  'rdx',
+  'rbx',
+  'rsp',
+  'rbp',
+  'rsi',
+  'rdi',
+  'r8',
+  'r9',
+  'r10',
+  'r11',
+  'r12',
+  'r13',
+  'r14',
+  'r15',
 ] as const
 export type GprName = (typeof GPR_NAMES)[number]
 
@@ -61,9 +76,7 @@ export interface InitialState extends Registers {
 }
 
 /** An event that is pending before the first instruction. */
-export type Injection =
-  | { readonly type: 'nmi' }
-  | { readonly type: 'external-interrupt'; readonly vector: number }
+export type Injection = { readonly type: 'nmi' } | { readonly type: 'external-interrupt'; readonly vector: number }
 
 /** How a run ended: HLT at CPL 0 (RIP is then the address of that HLT), shutdown, or neither within the limit. */
 export type Outcome = 'halted' | 'shutdown' | 'running'

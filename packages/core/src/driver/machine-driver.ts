@@ -1,7 +1,7 @@
-import type { Machine } from '../machine/machine.js'
-import type { Snapshot } from '../machine/snapshot.js'
 import { pendInterrupt, pendNmi } from '../event/pending.js'
 import { step } from '../instruction/step.js'
+import type { Machine } from '../machine/machine.js'
+import type { Snapshot } from '../machine/snapshot.js'
 import { pageFlags } from '../memory/access.js'
 import {
   CR0,
@@ -16,7 +16,6 @@ import {
   IDTR,
   RIP,
   type SegmentNumber,
-  SSP,
   STATUS,
   TABLE_LIMIT,
 } from '../state/registers.js'

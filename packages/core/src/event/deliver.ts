@@ -2,13 +2,7 @@ import type { Cpu } from '../cpu/cpu.js'
 import { MachineError } from '../error.js'
 import { DR6_BREAKPOINTS, DR7_GD } from '../state/control.js'
 import { CR2, DR6, DR7, PENDING_DEBUG, RIP, STATUS } from '../state/registers.js'
-import {
-  BLOCKED_BY_NMI,
-  HALTED,
-  INSTRUCTION_SHADOW,
-  PENDING_TRAP,
-  SHUTDOWN,
-} from '../state/status.js'
+import { BLOCKED_BY_NMI, HALTED, INSTRUCTION_SHADOW, PENDING_TRAP, SHUTDOWN } from '../state/status.js'
 import {
   type CpuEvent,
   HARDWARE_EXCEPTION,
@@ -45,8 +39,7 @@ export function deliverEvent(cpu: Cpu, event: CpuEvent): void {
     let fault: Fault
     try {
       mechanism.deliver(cpu, current)
-      words[STATUS] =
-        (words[STATUS]! & ~(INSTRUCTION_SHADOW | HALTED)) | (current.type === NMI ? BLOCKED_BY_NMI : 0)
+      words[STATUS] = (words[STATUS]! & ~(INSTRUCTION_SHADOW | HALTED)) | (current.type === NMI ? BLOCKED_BY_NMI : 0)
       cpu.shadow = 0
       cpu.singleStep = false
       cpu.observer?.delivered?.(cpu, current, mechanism.name)

@@ -71,7 +71,11 @@ export function externalInterrupt(vector: number): CpuEvent {
 
 /** A non-maskable interrupt: type 2, vector 2. `sources` is the NMI source bitmap where the CPU reports one. */
 export function nmi(sources = 0n): CpuEvent {
-  return { ...instructionEvent(NMI, VECTOR_NMI, 0), dataLo: Number(BigInt.asIntN(32, sources)), dataHi: Number(BigInt.asIntN(32, sources >> 32n)) }
+  return {
+    ...instructionEvent(NMI, VECTOR_NMI, 0),
+    dataLo: Number(BigInt.asIntN(32, sources)),
+    dataHi: Number(BigInt.asIntN(32, sources >> 32n)),
+  }
 }
 
 /** Exceptions that push an error code (SDM 3A 6.13, 6.15; 29 and 30 are AMD's). */
@@ -80,8 +84,37 @@ export function pushesErrorCode(vector: number): boolean {
 }
 
 const NAMES = [
-  '#DE', '#DB', 'NMI', '#BP', '#OF', '#BR', '#UD', '#NM', '#DF', '', '#TS', '#NP', '#SS', '#GP', '#PF', '',
-  '#MF', '#AC', '#MC', '#XM', '#VE', '#CP', '', '', '', '', '', '', '#HV', '#VC', '#SX',
+  '#DE',
+  '#DB',
+  'NMI',
+  '#BP',
+  '#OF',
+  '#BR',
+  '#UD',
+  '#NM',
+  '#DF',
+  '',
+  '#TS',
+  '#NP',
+  '#SS',
+  '#GP',
+  '#PF',
+  '',
+  '#MF',
+  '#AC',
+  '#MC',
+  '#XM',
+  '#VE',
+  '#CP',
+  '',
+  '',
+  '',
+  '',
+  '',
+  '',
+  '#HV',
+  '#VC',
+  '#SX',
 ]
 
 /** The manual's short name of an exception vector, such as `#PF`; `vector 9` where it has none. */

@@ -1,7 +1,7 @@
-import type { DeliveryMechanism } from '../event/mechanism.js'
+import type { Feature } from '../cpu/model.js'
 import { PluginError, UnsupportedError } from '../error.js'
 import { ud } from '../event/fault.js'
-import type { Feature } from '../cpu/model.js'
+import type { DeliveryMechanism } from '../event/mechanism.js'
 import { Code, type Semantics } from './code.js'
 import type { Decoded } from './decoded.js'
 
@@ -56,9 +56,7 @@ export class InstructionSet {
   define(owner: string, definition: InstructionDefinition): void {
     const { mnemonic, under } = definition
     const others = this.#definitions.get(mnemonic) ?? []
-    const clash = others.find(
-      (other) => other.under === undefined || under === undefined || other.under === under,
-    )
+    const clash = others.find((other) => other.under === undefined || under === undefined || other.under === under)
     if (clash) {
       throw new PluginError(
         'instruction-clash',

@@ -1,6 +1,6 @@
 import type { Cpu } from '../cpu/cpu.js'
 import { READ, WRITE } from '../memory/access.js'
-import { load16, load32, load64, load8, store16, store32, store64, store8 } from '../memory/linear.js'
+import { load8, load16, load32, load64, store8, store16, store32, store64 } from '../memory/linear.js'
 import { linearAddress } from '../memory/segmented.js'
 import { RIP, segmentSlot } from '../state/registers.js'
 import {
@@ -136,9 +136,7 @@ export function writeRegister(cpu: Cpu, op: Operand, lo: number, hi: number): vo
       words[slot] = (words[slot]! & ~0xffff) | (lo & 0xffff)
       return
     default:
-      words[slot] = op.high
-        ? (words[slot]! & ~0xff00) | ((lo & 0xff) << 8)
-        : (words[slot]! & ~0xff) | (lo & 0xff)
+      words[slot] = op.high ? (words[slot]! & ~0xff00) | ((lo & 0xff) << 8) : (words[slot]! & ~0xff) | (lo & 0xff)
   }
 }
 

@@ -1,6 +1,6 @@
+import { checkEndbranch } from '../cet/endbranch.js'
 import { instructionBreakpoints } from '../cpu/breakpoints.js'
 import type { Cpu } from '../cpu/cpu.js'
-import { checkEndbranch } from '../cet/endbranch.js'
 import { deliverEvent, takeFault } from '../event/deliver.js'
 import { db, Fault } from '../event/fault.js'
 import { pendDebugTrap, takePendingEvent } from '../event/pending.js'

@@ -4,7 +4,7 @@ import { MachineError, PluginError } from '../error.js'
 import type { DeliveryMechanism } from '../event/mechanism.js'
 import type { Decoded, Decoder } from '../instruction/decoded.js'
 import { InstructionSet } from '../instruction/dispatch.js'
-import { step, type StepResult } from '../instruction/step.js'
+import { type StepResult, step } from '../instruction/step.js'
 import { AddressSpace } from '../memory/address-space.js'
 import { PhysicalMemory, ZERO_HASH } from '../memory/physical.js'
 import { ARCHITECTURAL_MSRS } from '../msr/architectural.js'
@@ -21,12 +21,12 @@ import {
 } from '../plugin/plugin.js'
 import { Contributions, type Slot } from '../plugin/slot.js'
 import { type Layout, LayoutBuilder } from '../state/layout.js'
-import type { Observer } from '../trace/observer.js'
 import { composeObservers } from '../trace/compose.js'
+import type { Observer } from '../trace/observer.js'
 import { Trace } from '../trace/trace.js'
-import { resetCpu } from './reset.js'
 import type { Boot, BootRequest } from './host.js'
-import { type HostRoutine, routineInstruction, ROUTINE_MNEMONIC, runRoutine } from './routine.js'
+import { resetCpu } from './reset.js'
+import { type HostRoutine, ROUTINE_MNEMONIC, routineInstruction, runRoutine } from './routine.js'
 import type { Snapshot } from './snapshot.js'
 
 /** Features that core implements by itself. */
@@ -313,7 +313,11 @@ export class Machine {
   #resolveModel(cpu: string | CpuModel, implemented: ReadonlySet<Feature>): CpuModel {
     if (typeof cpu !== 'string') return cpu
     const presets = [...CPU_PRESETS, ...this.#contributions.all(CPU_MODELS).map(({ value }) => value)]
-    return resolveCpuModel(cpu, presets, new Set([...implemented, ...presets.flatMap((preset) => [...preset.features])]))
+    return resolveCpuModel(
+      cpu,
+      presets,
+      new Set([...implemented, ...presets.flatMap((preset) => [...preset.features])]),
+    )
   }
 
   #observe(): void {

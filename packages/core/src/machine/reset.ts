@@ -37,8 +37,8 @@ import {
   GS,
   LDTR,
   RFLAGS,
-  SS,
   type SegmentNumber,
+  SS,
   TR,
   XCR0,
 } from '../state/registers.js'

@@ -63,8 +63,7 @@ const tables = new Map<number, Uint8Array>()
  * `ac << 10 | access << 5 | page`. Tables are shared; there are sixteen.
  */
 export function permissionTable(controls: PagingControls): Uint8Array {
-  const key =
-    (controls.wp ? 1 : 0) | (controls.smep ? 2 : 0) | (controls.smap ? 4 : 0) | (controls.nxe ? 8 : 0)
+  const key = (controls.wp ? 1 : 0) | (controls.smep ? 2 : 0) | (controls.smap ? 4 : 0) | (controls.nxe ? 8 : 0)
   let table = tables.get(key)
   if (table === undefined) {
     table = new Uint8Array(2048)

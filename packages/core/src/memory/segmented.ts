@@ -1,21 +1,7 @@
 import type { Cpu } from '../cpu/cpu.js'
 import { ac, type Fault, gp, ss } from '../event/fault.js'
-import {
-  ACCESS_CODE,
-  ACCESS_CONFORMING,
-  ACCESS_DB,
-  ACCESS_UNUSABLE,
-  ACCESS_WRITABLE,
-} from '../state/control.js'
-import {
-  FS,
-  RFLAGS,
-  SEGMENT_ACCESS,
-  SEGMENT_BASE,
-  SEGMENT_LIMIT,
-  SS,
-  segmentSlot,
-} from '../state/registers.js'
+import { ACCESS_CODE, ACCESS_CONFORMING, ACCESS_DB, ACCESS_UNUSABLE, ACCESS_WRITABLE } from '../state/control.js'
+import { FS, RFLAGS, SEGMENT_ACCESS, SEGMENT_BASE, SEGMENT_LIMIT, SS, segmentSlot } from '../state/registers.js'
 import { AC } from '../state/rflags.js'
 
 /** Whether a linear address in halves is canonical for the current paging mode (48 or 57 bits). */

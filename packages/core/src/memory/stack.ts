@@ -1,6 +1,6 @@
 import type { Cpu } from '../cpu/cpu.js'
-import { RSP, SS, SS_ACCESS } from '../state/registers.js'
 import { ACCESS_DB } from '../state/control.js'
+import { RSP, SS, SS_ACCESS } from '../state/registers.js'
 import { WRITE } from './access.js'
 import { load16, load32, load64, store16, store32, store64 } from './linear.js'
 import { linearAddress } from './segmented.js'
@@ -64,4 +64,12 @@ export function peek(cpu: Cpu, offset: number, bytes: number): number {
   const value = bytes === 4 ? load32(cpu, address, cpu.hi, cpu.user) : load16(cpu, address, cpu.hi, cpu.user)
   cpu.hi = 0
   return value
+}
+
+/** Stores 2, 4 or 8 bytes at RSP + `offset` with the current privilege; RSP stays. @throws #SS(0), #PF, #AC */
+export function poke(cpu: Cpu, offset: number, bytes: number, lo: number, hi: number): void {
+  const address = stackAddress(cpu, offset, bytes, true)
+  if (bytes === 8) store64(cpu, address, cpu.hi, lo, hi, WRITE | cpu.user)
+  else if (bytes === 4) store32(cpu, address, cpu.hi, lo, WRITE | cpu.user)
+  else store16(cpu, address, cpu.hi, lo, WRITE | cpu.user)
 }

@@ -1,5 +1,5 @@
 import type { Cpu } from '../cpu/cpu.js'
-import { EFER_LMA, EFER_LME, EFER_NXE, EFER_SCE } from '../state/control.js'
+import { CR0_PG, EFER_LMA, EFER_LME, EFER_NXE, EFER_SCE } from '../state/control.js'
 import {
   CR0,
   EFER,
@@ -15,7 +15,6 @@ import {
   STAR,
   U_CET,
 } from '../state/registers.js'
-import { CR0_PG } from '../state/control.js'
 import { canonicalAddress, gp0, isCanonicalForMsr, type MsrDefinition } from './registry.js'
 
 /** CET_U and CET_S: bits 9:6 are reserved, SUPPRESS and WAIT_FOR_ENDBRANCH exclude each other (SDM 1 17.3.2). */
@@ -39,9 +38,7 @@ function checkShadowStackPointer(value: bigint, cpu: Cpu): bigint {
 /** EFER: LMA is read-only, LME cannot change while paging is on, NXE and SCE as the CPU has them. */
 function checkEfer(value: bigint, cpu: Cpu): bigint {
   const old = cpu.get64(EFER)
-  const known = BigInt(
-    EFER_LME | EFER_LMA | (cpu.has('syscall') ? EFER_SCE : 0) | (cpu.has('nx') ? EFER_NXE : 0),
-  )
+  const known = BigInt(EFER_LME | EFER_LMA | (cpu.has('syscall') ? EFER_SCE : 0) | (cpu.has('nx') ? EFER_NXE : 0))
   if ((value & ~known) !== 0n) gp0()
   if (((value ^ old) & BigInt(EFER_LME)) !== 0n && (cpu.words[CR0]! & CR0_PG) !== 0) gp0()
   return (value & ~BigInt(EFER_LMA)) | (old & BigInt(EFER_LMA))

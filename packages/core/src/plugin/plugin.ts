@@ -69,9 +69,13 @@ export function orderPlugins(plugins: readonly Plugin[]): Plugin[] {
   const byName = new Map<string, Plugin>()
   for (const plugin of plugins) {
     if (byName.has(plugin.name)) {
-      throw new PluginError('plugin-twice', `plugin "${plugin.name}" is loaded twice: "${plugin.name}" and "${plugin.name}"${
-        plugin.specifier ? ` (${plugin.specifier})` : ''
-      }`, { hint: 'list it once; two plugins cannot share a name' })
+      throw new PluginError(
+        'plugin-twice',
+        `plugin "${plugin.name}" is loaded twice: "${plugin.name}" and "${plugin.name}"${
+          plugin.specifier ? ` (${plugin.specifier})` : ''
+        }`,
+        { hint: 'list it once; two plugins cannot share a name' },
+      )
     }
     byName.set(plugin.name, plugin)
   }
