@@ -96,13 +96,11 @@ function cache(cpu: Cpu, lo: number, hi: number, insn: Decoded): Code {
   return code
 }
 
-/** Moves RIP past an instruction and remembers where it started. */
+/** Moves RIP past an instruction. */
 export function advance(cpu: Cpu, length: number): void {
   const { words } = cpu
   const lo = words[RIP]!
   const hi = words[RIP + 1]!
-  cpu.startLo = lo
-  cpu.startHi = hi
   const next = (lo + length) | 0
   words[RIP] = next
   if (next >>> 0 < lo >>> 0 && cpu.codeSize === 64) words[RIP + 1] = hi + 1

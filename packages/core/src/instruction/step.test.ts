@@ -152,6 +152,16 @@ describe('fetching', () => {
     expect(machine.cpu.quads[53]).toBe(0x2000n)
   })
 
+  test('#PF reports the address that was fetched from, not the instruction before; nobody listens', () => {
+    const machine = createMachine({ cpu: 'skylake', plugins: [toyIsa(), toyMechanism({ entry: 0x2000n })] })
+    machine.space(0n).map(0x3000n, pageFlags('wx'))
+    machine.space(0n).write(0x3fffn, Uint8Array.of(0x90))
+    machine.cpu.rip = 0x3fffn
+    machine.cpu.rsp = 0x3800n
+    expect(run(machine.cpu, 2)).toBe(2)
+    expect(pushedRip(machine)).toBe(0x4000n)
+  })
+
   test('an instruction across two mapped pages executes', () => {
     const { machine } = machineWith()
     machine.space(0n).write(0x1fffn, Uint8Array.of(0xcd, 0xf4))

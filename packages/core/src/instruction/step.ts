@@ -31,11 +31,13 @@ export function step(cpu: Cpu): StepResult {
   ) {
     return stepSlowly(cpu)
   }
+  cpu.startLo = words[RIP]!
+  cpu.startHi = words[RIP + 1]!
   try {
     const code = fetch(cpu)
     advance(cpu, code.length)
     code.run(cpu, code.insn)
-    if (cpu.shadow !== 0) openShadow(cpu)
+    if (cpu.shadow !== 0 || cpu.singleStep) complete(cpu)
   } catch (thrown) {
     if (!(thrown instanceof Fault)) throw thrown
     takeFault(cpu, thrown)
@@ -80,8 +82,7 @@ function stepSlowly(cpu: Cpu): StepResult {
     words[RFLAGS] = words[RFLAGS]! & ~RF
     code.run(cpu, code.insn)
     if (shadowBefore !== 0) words[STATUS] = words[STATUS]! & ~shadowBefore
-    if (cpu.shadow !== 0) openShadow(cpu)
-    if (cpu.singleStep) pendDebugTrap(cpu, DR6_BS)
+    complete(cpu)
   } catch (thrown) {
     if (!(thrown instanceof Fault)) throw thrown
     words[RFLAGS] = words[RFLAGS]! | rf
@@ -90,10 +91,16 @@ function stepSlowly(cpu: Cpu): StepResult {
   return 'instruction'
 }
 
-/** Blocking that the instruction established begins. */
-function openShadow(cpu: Cpu): void {
-  cpu.words[STATUS] = cpu.words[STATUS]! | cpu.shadow
-  cpu.shadow = 0
+/** What an instruction that completed leaves for the next boundary: its blocking begins, its single-step trap pends. */
+function complete(cpu: Cpu): void {
+  if (cpu.shadow !== 0) {
+    cpu.words[STATUS] = cpu.words[STATUS]! | cpu.shadow
+    cpu.shadow = 0
+  }
+  if (cpu.singleStep) {
+    cpu.singleStep = false
+    pendDebugTrap(cpu, DR6_BS)
+  }
 }
 
 /** An instruction breakpoint is a fault, taken before the instruction is fetched. */

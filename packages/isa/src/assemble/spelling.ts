@@ -1,8 +1,11 @@
+/** Whether a word that is near is one at all; asked only of those that are. */
+export type Accept = (candidate: string) => boolean
+
 /**
  * Of `candidates` the one that `word` was probably meant to be: the nearest within a third of its length, or undefined.
  * Letter case does not count.
  */
-export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+export function nearest(word: string, candidates: Iterable<string>, accept?: Accept): string | undefined {
   const wanted = word.toLowerCase()
   let limit = Math.max(1, Math.floor(wanted.length / 3))
   let best: string | undefined
@@ -10,6 +13,7 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
     if (Math.abs(candidate.length - wanted.length) > limit) continue
     const distance = editDistance(wanted, candidate.toLowerCase())
     if (distance > limit || (distance === limit && best !== undefined)) continue
+    if (accept !== undefined && !accept(candidate)) continue
     limit = distance
     best = candidate
     if (distance === 0) break
@@ -18,8 +22,8 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
 }
 
 /** `did you mean "syscall"?`, or undefined where nothing is near. */
-export function didYouMean(word: string, candidates: Iterable<string>): string | undefined {
-  const found = nearest(word, candidates)
+export function didYouMean(word: string, candidates: Iterable<string>, accept?: Accept): string | undefined {
+  const found = nearest(word, candidates, accept)
   return found === undefined ? undefined : `did you mean "${found}"?`
 }
 
@@ -32,7 +36,8 @@ export function editDistance(a: string, b: string): number {
     for (let j = 1; j <= b.length; j++) {
       const change = a[i - 1] === b[j - 1] ? 0 : 1
       let cost = Math.min(last[j]! + 1, row[j - 1]! + 1, last[j - 1]! + change)
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) cost = Math.min(cost, beforeLast[j - 2]! + 1)
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        cost = Math.min(cost, beforeLast[j - 2]! + 1)
       row.push(cost)
     }
     beforeLast = last

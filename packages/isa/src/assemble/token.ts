@@ -19,7 +19,29 @@ export interface Origin {
   readonly column: number
 }
 
-const MARKS = ['<<', '>>', '+', '-', '*', '/', '%', '(', ')', '[', ']', '{', '}', ',', ':', '~', '|', '&', '^', '=', '!']
+const MARKS = [
+  '<<',
+  '>>',
+  '+',
+  '-',
+  '*',
+  '/',
+  '%',
+  '(',
+  ')',
+  '[',
+  ']',
+  '{',
+  '}',
+  ',',
+  ':',
+  '~',
+  '|',
+  '&',
+  '^',
+  '=',
+  '!',
+]
 const BLANK = /[ \t\r\f\v]*/y
 const WORD = /[A-Za-z_.$?@][A-Za-z0-9_.$?@]*/y
 const NUMBER = /[0-9][A-Za-z0-9_.]*/y
@@ -61,14 +83,17 @@ export function tokenize(line: string, row: number, origin: Origin): Token[] {
     } else {
       const mark = MARKS.find((candidate) => line.startsWith(candidate, start))
       if (mark === undefined) {
-        const shown = String.fromCodePoint(line.codePointAt(start)!)
-        throw new AssemblyError('syntax', `"${shown}" means nothing here`, place(start, shown.length))
+        const code = line.codePointAt(start)!
+        const shown = code < 0x20 ? `U+${code.toString(16).padStart(4, '0')}` : String.fromCodePoint(code)
+        throw new AssemblyError('syntax', `"${shown}" means nothing here`, place(start, 1))
       }
       at += mark.length
     }
     tokens.push({ type, text: line.slice(start, at), place: place(start, at - start) })
   }
-  tokens.push({ type: 'end', text: '', place: place(line.slice(0, at).trimEnd().length, 1) })
+  const last = tokens.at(-1)?.place
+  const end = last === undefined ? at : last.column - origin.column + (last.length ?? 1)
+  tokens.push({ type: 'end', text: '', place: place(end, 1) })
   return tokens
 }
 

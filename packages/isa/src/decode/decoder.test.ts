@@ -68,7 +68,9 @@ describe('a mnemonic is an operation; its width is the operand size', () => {
   })
 
   test('far CALL and JMP have names of their own; SSE MOVSD and CMPSD keep theirs', () => {
-    const names = ['ff18', 'ff28', 'ff10', 'ff20', 'a5', 'f20f10c1', 'a7', 'f20fc2c100'].map((hex) => decoded(hex).mnemonic)
+    const names = ['ff18', 'ff28', 'ff10', 'ff20', 'a5', 'f20f10c1', 'a7', 'f20fc2c100'].map(
+      (hex) => decoded(hex).mnemonic,
+    )
     expect(names).toEqual(['callf', 'jmpf', 'call', 'jmp', 'movs', 'movsd', 'cmps', 'cmpsd'])
     expect(decoded('9a785634120800', 32).mnemonic).toBe('callf')
   })
@@ -113,6 +115,14 @@ describe('Intel and AMD', () => {
     expect(decoded('f00f22c0', 32, 'amd').operands[0]).toMatchObject({ register: 8, size: 4 })
     expect(decoded('f00f22c0', 32, 'amd').lock).toBe(false)
     expect(decode('f00f22c0', 64, 'intel')).toBeNull()
+  })
+
+  test('each has instructions that are #UD on the other, and nobody has 3DNow! and PadLock any more', () => {
+    const [vmcall, vmmcall, encls, pi2fd, xstore] = ['0f01c1', '0f01d9', '0f01cf', '0f0fc00d', '0fa7c0'] as const
+    expect([vmcall, vmmcall, encls].map((hex) => decode(hex, 64, 'amd') === null)).toEqual([true, false, true])
+    expect([vmcall, vmmcall, encls].map((hex) => decode(hex, 64, 'intel') === null)).toEqual([false, true, false])
+    for (const vendor of ['intel', 'amd'] as const)
+      expect([decode(pi2fd, 64, vendor), decode(xstore, 64, vendor)]).toEqual([null, null])
   })
 
   test('UD0 has a ModRM byte on Intel only', () => {

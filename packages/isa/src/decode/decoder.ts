@@ -1,5 +1,5 @@
 import type { CodeSize, Decoded, Decoder, Operand } from '@trapframe/core'
-import { DecoderError, DecoderOptions, Decoder as Iced, Instruction } from 'iced-x86'
+import { DecoderError, DecoderOptions, Decoder as Iced, Instruction } from './iced.js'
 import { readOperand } from './operand.js'
 import { type Operation, operationOf } from './operation.js'
 import { emptyPrefixes, type Prefixes, readPrefixes } from './prefixes.js'
@@ -14,7 +14,8 @@ const NOTRACK = 0x3e
  * The decoder that fills core's slot: iced-x86, told mode and vendor. Vendors differ in what 66h does to near branches
  * and REX.W to far ones, in the length of UD0 and in LOCK MOV CR0, which is AMD's MOV CR8.
  *
- * `null` is #UD, also for reserved control and debug registers, for LOCK where it may not be and for MOV to CS.
+ * `null` is #UD, also for reserved control and debug registers, for LOCK where it may not be, for MOV to CS and for what
+ * only the other vendor has, such as VMX on AMD.
  */
 export function createDecoder(): Decoder {
   // wasm objects that live as long as the module: one decode at a time writes into them
@@ -30,7 +31,10 @@ export function createDecoder(): Decoder {
       const error = iced.lastError
       iced.free()
       if (error === DecoderError.None) {
-        return new DecodedInstruction(instruction, readPrefixes(fetched, codeSize, prefixes), fetched, codeSize, options)
+        const operation = operationOf(instruction.code, instruction)
+        if (operation.makers !== 'both' && operation.makers !== vendor) return null
+        readPrefixes(fetched, codeSize, prefixes)
+        return new DecodedInstruction(instruction, operation, prefixes, fetched, codeSize, options)
       }
       if (fetched.length === LONGEST) return runsPastFifteen(fetched, codeSize, options) ? 'too-long' : null
       if (error === DecoderError.InvalidInstruction) return null
@@ -53,9 +57,14 @@ class DecodedInstruction implements Decoded {
   readonly #bytes: Uint8Array
   readonly #options: number
 
-  constructor(instruction: Instruction, prefixes: Prefixes, bytes: Uint8Array, codeSize: CodeSize, options: number) {
-    const code = instruction.code
-    const operation = operationOf(code, instruction)
+  constructor(
+    instruction: Instruction,
+    operation: Operation,
+    prefixes: Prefixes,
+    bytes: Uint8Array,
+    codeSize: CodeSize,
+    options: number,
+  ) {
     this.mnemonic = operation.mnemonic
     this.length = instruction.length
     this.codeSize = codeSize

@@ -9,7 +9,7 @@ import {
   OPERAND_MEMORY,
   type Operand,
 } from '@trapframe/core'
-import { type Instruction, MemorySizeExt, OpKind, Register } from 'iced-x86'
+import { type Instruction, MemorySizeExt, OpKind, Register } from './iced.js'
 import type { Operation } from './operation.js'
 import { registerFacts } from './registers.js'
 
@@ -143,8 +143,10 @@ function memory(instruction: Instruction, size: number, around: Surroundings): O
   } else {
     if (base !== Register.None) operand.base = registerFacts(base).number
     // XLATB's index is AL, which no SIB byte can name: whoever executes XLATB knows it
-    if (index !== Register.None && index !== Register.AL) operand.index = registerFacts(index).number
-    operand.scale = instruction.memoryIndexScale
+    if (index !== Register.None && index !== Register.AL) {
+      operand.index = registerFacts(index).number
+      operand.scale = instruction.memoryIndexScale
+    }
   }
   operand.segment = segmentOf(instruction, operand.base === RSP || operand.base === RBP ? SS : DS, around)
   return operand

@@ -8,7 +8,8 @@ import {
   Mnemonic,
   OpAccess,
   OpCodeOperandKind,
-} from 'iced-x86'
+} from './iced.js'
+import { type Makers, makersOf } from './vendor.js'
 
 /** What holds for every instruction of one iced `Code`. */
 export interface Operation {
@@ -21,12 +22,14 @@ export interface Operation {
   readonly trackable: boolean
   /** Its memory operand is an address and nothing more: LEA, INVLPG, NOP, prefetches. */
   readonly addressOnly: boolean
+  /** Whose processors have it. */
+  readonly makers: Makers
   /** A far CALL or JMP through memory, whose pointer AMD reads as m16:32 under REX.W. */
   readonly farPointer: boolean
 }
 
-/** Operations that iced names by width; core tells the width by `operandSize`. */
-const WIDTHS_OF_ONE: Readonly<Record<string, readonly string[]>> = {
+/** Operations that iced names by width, which core tells by `operandSize`, or has two names for. */
+const SAME: Readonly<Record<string, readonly string[]>> = {
   iret: ['iretd', 'iretq'],
   sysret: ['sysretq'],
   sysexit: ['sysexitq'],
@@ -42,9 +45,10 @@ const WIDTHS_OF_ONE: Readonly<Record<string, readonly string[]>> = {
   ins: ['insb', 'insw', 'insd'],
   outs: ['outsb', 'outsw', 'outsd'],
   nop: ['reservednop'],
+  shl: ['sal'],
 }
 
-const oneName = new Map(Object.entries(WIDTHS_OF_ONE).flatMap(([name, widths]) => widths.map((w) => [w, name])))
+const oneName = new Map(Object.entries(SAME).flatMap(([name, widths]) => widths.map((w) => [w, name])))
 
 /** Codes whose mnemonic says too little: far transfers, and the string instructions that share an SSE name. */
 const byCode: ReadonlyMap<Code, string> = new Map([
@@ -78,10 +82,10 @@ function describe(code: Code, instruction: Instruction): Operation {
     return {
       mnemonic: nameOf(code, opCode.mnemonic),
       operandSize: fixedSize(code, opCode.operandSize / 8, opCode.forceOpSize64, kinds),
-      ownsOperandSizePrefix:
-        opCode.mandatoryPrefix === MandatoryPrefix.P66 || opCode.encoding !== EncodingKind.Legacy,
+      ownsOperandSizePrefix: opCode.mandatoryPrefix === MandatoryPrefix.P66 || opCode.encoding !== EncodingKind.Legacy,
       trackable: opCode.canUseNotrackPrefix,
       addressOnly: opCode.isNop || opCode.isReservedNop || accessesNothing(instruction, kinds.length),
+      makers: makersOf(instruction.cpuidFeatures()),
       farPointer: code === Code.Call_m1632 || code === Code.Jmp_m1632,
     }
   } finally {

@@ -8,7 +8,7 @@ import {
   OPERAND_XMM,
   type OperandKind,
 } from '@trapframe/core'
-import { Register, RegisterExt } from 'iced-x86'
+import { Register, RegisterExt } from './iced.js'
 
 /** An iced register in the terms of {@link Operand}. */
 export interface RegisterFacts {

@@ -1,5 +1,5 @@
 import type { CodeSize } from '@trapframe/core'
-import { Code, Decoder, Formatter, FormatterSyntax, type Instruction, OpKind } from 'iced-x86'
+import { Code, Decoder, Formatter, FormatterSyntax, type Instruction, OpKind } from './iced.js'
 
 let formatter: Formatter | undefined
 
@@ -14,7 +14,6 @@ function nasm(): Formatter {
   formatter.ripRelativeAddresses = true
   formatter.spaceAfterOperandSeparator = true
   formatter.usePseudoOps = false
-  formatter.showBranchSize = false
   return formatter
 }
 
@@ -33,6 +32,16 @@ const EXPLICIT: ReadonlyMap<Code, string> = new Map([
   [Code.Sysretq, 'sysretq'],
   [Code.Sysexitd, 'sysexitl'],
   [Code.Sysexitq, 'sysexitq'],
+])
+
+/** NASM says how wide the offset of a far pointer is only where it is not the mode's default. */
+const FAR_OFFSETS: ReadonlyMap<Code, string> = new Map([
+  [Code.Call_m1616, 'word'],
+  [Code.Call_m1632, 'dword'],
+  [Code.Call_m1664, 'qword'],
+  [Code.Jmp_m1616, 'word'],
+  [Code.Jmp_m1632, 'dword'],
+  [Code.Jmp_m1664, 'qword'],
 ])
 
 /**
@@ -55,14 +64,13 @@ function widthsSpelledOut(instruction: Instruction, text: string): string {
   const code = instruction.code
   const name = EXPLICIT.get(code)
   if (name !== undefined) return text.replace(/(?:o(?:16|32|64) )?\S+$/, name)
-  if (instruction.isCallFarIndirect || instruction.isJmpFarIndirect) {
-    return text.replace(/(word |dword )?far /, (_, size) => `far ${size ?? 'qword '}`)
-  }
+  const offset = FAR_OFFSETS.get(code)
+  if (offset !== undefined) return text.replace(/(?:d?word )?far /, `far ${offset} `)
   const kind = instruction.op0Kind
-  if (instruction.opCount === 1 && kind >= OpKind.NearBranch16 && kind <= OpKind.NearBranch64) {
-    return text.replace(/0x[0-9a-f]+$/, relative(instruction.nearBranchTarget, kind))
+  if (kind >= OpKind.NearBranch16 && kind <= OpKind.NearBranch64) {
+    return text.replace(/(?:short )?0x[0-9a-f]+(?=$|,)/, relative(instruction.nearBranchTarget, kind))
   }
-  return text
+  return text.replace(/ to (st\d)$/, ' $1, st0')
 }
 
 /** The instruction was decoded at 0, so its target is the distance from its own first byte. */

@@ -11,12 +11,25 @@ function outcome(hex: string, codeSize: CodeSize = 64): string {
 }
 
 describe('bytes that stop at the end of a page', () => {
-  test.each(['48', '0f', '0f38', 'f30f1e', '660f3882', 'f20f00', '0fc7', '0f71', 'f20f78', '8d', 'a1', 'e8', 'c4', '62f1', 'f089'])(
-    '%s may go on: truncated',
-    (hex) => {
-      expect(outcome(hex)).toBe('truncated')
-    },
-  )
+  test.each([
+    '48',
+    '0f',
+    '0f38',
+    'f30f1e',
+    '660f3882',
+    'f20f00',
+    '0fc7',
+    '0f71',
+    'f20f78',
+    '8d',
+    'a1',
+    'e8',
+    'c4',
+    '62f1',
+    'f089',
+  ])('%s may go on: truncated', (hex) => {
+    expect(outcome(hex)).toBe('truncated')
+  })
 
   test.each(['06', '27', 'ce', 'd4', 'd6', '9a', 'ea', '0f04', '0f0a', '66d6'])('%s is #UD whatever follows', (hex) => {
     expect(outcome(hex)).toBe('#UD')

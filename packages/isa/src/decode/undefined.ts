@@ -1,5 +1,5 @@
 import type { CodeSize } from '@trapframe/core'
-import { DecoderError, Decoder as Iced } from 'iced-x86'
+import { DecoderError, Decoder as Iced } from './iced.js'
 import { emptyPrefixes, readPrefixes } from './prefixes.js'
 
 const LONGEST = 15

@@ -1,0 +1,24 @@
+import { RAX, RCX, RDX, readMsr, type Semantics, writeMsr } from '@trapframe/core'
+import { requireCpl0 } from './privilege.js'
+import { halves, quad } from './quad.js'
+
+const readModelSpecific: Semantics = (cpu) => {
+  requireCpl0(cpu)
+  const { words } = cpu
+  words[RAX] = halves(cpu, readMsr(cpu, words[RCX]! >>> 0))
+  words[RAX + 1] = 0
+  words[RDX] = cpu.hi
+  words[RDX + 1] = 0
+}
+
+const writeModelSpecific: Semantics = (cpu) => {
+  requireCpl0(cpu)
+  const { words } = cpu
+  writeMsr(cpu, words[RCX]! >>> 0, quad(words[RAX]!, words[RDX]!))
+}
+
+/** RDMSR and WRMSR: ECX selects, EDX:EAX is the value. @throws #GP(0) above CPL 0 and as the MSR says */
+export const modelSpecific: Readonly<Record<string, Semantics>> = {
+  rdmsr: readModelSpecific,
+  wrmsr: writeModelSpecific,
+}
