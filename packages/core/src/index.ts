@@ -3,6 +3,7 @@
 export * from './cet/endbranch.js'
 export * from './cet/shadow-stack.js'
 export * from './cpu/breakpoints.js'
+export { writeCr0, writeCr3, writeCr4, writeCr8 } from './cpu/control-registers.js'
 export { Cpu, type Segment } from './cpu/cpu.js'
 export * from './cpu/model.js'
 export * from './driver/driver.js'
@@ -29,6 +30,7 @@ export {
   writeRegister,
 } from './instruction/operand.js'
 export { run, type StepResult, step } from './instruction/step.js'
+export { checkedStep } from './machine/check.js'
 export * from './machine/host.js'
 export { createMachine, Machine, type MachineOptions, type Recipe } from './machine/machine.js'
 export { codeAccess32, codeAccess64, dataAccess, resetCpu } from './machine/reset.js'
@@ -37,7 +39,20 @@ export type { Snapshot } from './machine/snapshot.js'
 export { type HostState, loadHostState } from './machine/vm-exit.js'
 export * from './memory/access.js'
 export { AddressSpace, type MappedPage } from './memory/address-space.js'
-export { load8, load16, load32, load64, probe, store8, store16, store32, store64 } from './memory/linear.js'
+export { carried } from './memory/carry.js'
+export {
+  load8,
+  load16,
+  load32,
+  load64,
+  probe,
+  readablePage,
+  store8,
+  store16,
+  store32,
+  store64,
+  writablePage,
+} from './memory/linear.js'
 export { PAGE_SIZE, PhysicalMemory } from './memory/physical.js'
 export * from './memory/segmented.js'
 export * from './memory/stack.js'
@@ -58,6 +73,7 @@ export * from './segment/descriptor.js'
 export * from './segment/fixed.js'
 export * from './segment/load.js'
 export * from './segment/return.js'
+export * from './segment/system.js'
 export * from './state/control.js'
 export type { Layout, Region, RegionDeclaration, RegionScope } from './state/layout.js'
 export * from './state/registers.js'
@@ -65,3 +81,7 @@ export * from './state/rflags.js'
 export * from './state/status.js'
 export type { Observer, Writer } from './trace/observer.js'
 export type { Trace, TraceEntry, TraceEvents, TraceType } from './trace/trace.js'
+export { farTransferInstructions } from './transfer/instructions.js'
+export { pushAlignedShadowFrame, pushShadowFrame, SHADOW_FRAME_BYTES } from './transfer/shadow-frame.js'
+export { freeToken, TOKEN_BUSY, takeToken } from './transfer/shadow-token.js'
+export { loadTaskStack, tssIstOffset, tssRspOffset } from './transfer/task-stack.js'

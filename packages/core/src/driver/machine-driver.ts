@@ -3,6 +3,7 @@ import { step } from '../instruction/step.js'
 import type { Machine } from '../machine/machine.js'
 import type { Snapshot } from '../machine/snapshot.js'
 import { pageFlags } from '../memory/access.js'
+import { PAGE_SIZE, type PhysicalMemory } from '../memory/physical.js'
 import {
   CR0,
   CR2,
@@ -52,9 +53,9 @@ export function machineDriver(machine: Machine): Driver {
     load(state: InitialState): void {
       machine.restore(pristine)
       for (const { address, count, flags } of state.pages) space.map(address, pageFlags(flags), count)
-      for (const { address, bytes } of state.memory) space.write(address, bytes)
-      GPR_NAMES.forEach((name, n) => cpu.setGpr(n, state.gpr[name]))
-      SEGMENT_NAMES.forEach((name, n) => cpu.setSegment(n as SegmentNumber, state.segments[name]))
+      for (const { address, bytes } of state.memory) writePhysical(machine.memory, address, bytes)
+      for (const [n, name] of GPR_NAMES.entries()) cpu.setGpr(n, state.gpr[name])
+      for (const [n, name] of SEGMENT_NAMES.entries()) cpu.setSegment(n as SegmentNumber, state.segments[name])
       for (const name of CONTROL_NAMES) cpu.set64(CONTROL_SLOTS[name], state.control[name])
       for (const [slot, table] of [[GDTR, state.gdtr] as const, [IDTR, state.idtr] as const]) {
         cpu.set64(slot, table.base)
@@ -132,4 +133,16 @@ export function machineDriver(machine: Machine): Driver {
 /** Tells the mnemonics of instructions that begin; a driver has no other use for the trace. */
 function observeMnemonics(machine: Machine, executed: (mnemonic: string) => void): () => void {
   return machine.observe({ instruction: (_cpu, insn) => executed(insn.mnemonic) })
+}
+
+/** Writes bytes where an identity mapping has them, whether their pages are mapped or not. */
+function writePhysical(memory: PhysicalMemory, address: bigint, bytes: Uint8Array): void {
+  let done = 0
+  while (done < bytes.length) {
+    const at = BigInt.asUintN(64, address + BigInt(done))
+    const offset = Number(at & 0xfffn)
+    const count = Math.min(PAGE_SIZE - offset, bytes.length - done)
+    memory.writable(memory.indexOf(Number(at >> 12n))).bytes.set(bytes.subarray(done, done + count), offset)
+    done += count
+  }
 }

@@ -58,6 +58,8 @@ export function deliverEvent(cpu: Cpu, event: CpuEvent): void {
     }
     if (current.type === HARDWARE_EXCEPTION && current.vector === VECTOR_DF) {
       words[STATUS] = (words[STATUS]! & ~HALTED) | SHUTDOWN
+      cpu.shadow = 0
+      cpu.singleStep = false
       cpu.observer?.shutdown?.(cpu, current)
       return
     }

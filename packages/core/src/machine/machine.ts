@@ -90,6 +90,7 @@ export class Machine {
   readonly #mechanisms: readonly DeliveryMechanism[]
   readonly #spaces = new Map<bigint, AddressSpace>()
   #observers: readonly Observer[] = []
+  #quiet = false
   readonly #routines = new Map<bigint, HostRoutine>()
 
   constructor(options: MachineOptions) {
@@ -226,6 +227,22 @@ export class Machine {
     }
   }
 
+  /**
+   * Runs something that only the observers of plugins hear of, which keep declared state: those of {@link observe} and
+   * the trace are told nothing.
+   */
+  quietly<T>(action: () => T): T {
+    const outer = this.#quiet
+    this.#quiet = true
+    this.#observe()
+    try {
+      return action()
+    } finally {
+      this.#quiet = outer
+      this.#observe()
+    }
+  }
+
   /** A line that host software prints. */
   log(text: string, cpu: Cpu | null = null): void {
     ;(cpu ?? this.cpu).observer?.log?.(cpu, text)
@@ -321,9 +338,12 @@ export class Machine {
   }
 
   #observe(): void {
-    const observers = [...this.#contributions.all(OBSERVERS).map(({ value }) => value), ...this.#observers]
-    const tracing = this.trace.observer()
-    const observer = composeObservers(tracing === null ? observers : [...observers, tracing])
+    const observers = this.#contributions.all(OBSERVERS).map(({ value }) => value)
+    if (!this.#quiet) {
+      const tracing = this.trace.observer()
+      observers.push(...this.#observers, ...(tracing === null ? [] : [tracing]))
+    }
+    const observer = composeObservers(observers)
     for (const cpu of this.cpus) {
       cpu.observer = observer
       cpu.watch()

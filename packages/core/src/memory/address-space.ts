@@ -1,8 +1,11 @@
 import { PAGE_PRESENT } from './access.js'
 import { PAGE_SIZE, type PhysicalMemory } from './physical.js'
 
-/** Slots of the lookup cache; a power of two. */
+/** Slots of the lookup cache; a power of two, of which the shift takes the highest bits of the spread page number. */
 const CACHE_SLOTS = 256
+const CACHE_SHIFT = 24
+/** 2³² divided by the golden ratio: pages at round distances, which tables and stacks have, do not share slots. */
+const SPREAD = 0x9e3779b1
 /** An entry is the dense frame index above five attribute bits. */
 export const ENTRY_FLAGS = 31
 export const ENTRY_INDEX_SHIFT = 5
@@ -40,7 +43,7 @@ export class AddressSpace {
    */
   lookup(lo: number, hi: number): number {
     const number = lo >>> 12
-    const slot = (number ^ hi) & (CACHE_SLOTS - 1)
+    const slot = Math.imul(number ^ hi, SPREAD) >>> CACHE_SHIFT
     if (this.#tagLo[slot] === number && this.#tagHi[slot] === hi) return this.#entries[slot]!
     const entry = this.#table.get((hi >>> 0) * 0x100000 + number) ?? 0
     this.#tagLo[slot] = number

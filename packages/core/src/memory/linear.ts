@@ -47,6 +47,19 @@ function writable(cpu: Cpu, lo: number, hi: number, access: number): Frame {
   return cpu.space.memory.writable(frameIndex(cpu, lo, hi, access))
 }
 
+/**
+ * The page that `hi:lo` lies in, after one check for all that is read from it: for runs of quadwords that the CPU reads
+ * together and that do not leave the page. The caller tells `cpu.noteLoad` of them while `cpu.watching` is set. @throws #PF
+ */
+export function readablePage(cpu: Cpu, lo: number, hi: number, access: number): DataView {
+  return readable(cpu, lo, hi, access).view
+}
+
+/** The same for stores, with `cpu.noteStore`. The view is good for writing until anything else runs. @throws #PF */
+export function writablePage(cpu: Cpu, lo: number, hi: number, access: number): DataView {
+  return writable(cpu, lo, hi, access).view
+}
+
 /** Throws the #PF that an access of `bytes` bytes would raise, and changes nothing. */
 export function probe(cpu: Cpu, lo: number, hi: number, bytes: number, access: number): void {
   frameIndex(cpu, lo, hi, access)

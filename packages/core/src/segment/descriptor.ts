@@ -52,9 +52,9 @@ export const isWritableData = (access: number): boolean =>
 export const isLong = (access: number): boolean => (access & ACCESS_L) !== 0
 
 /** Limit in bytes, granularity applied; signed 32 bits, as in the flat state. */
-export function limitOf(descriptor: Descriptor): number {
-  const raw = (descriptor.lo & 0xffff) | (descriptor.hi & 0xf0000)
-  return (accessOf(descriptor) & ACCESS_G) !== 0 ? (raw << 12) | 0xfff : raw
+export function limitOf({ lo, hi }: Descriptor): number {
+  const raw = (lo & 0xffff) | (hi & 0xf0000)
+  return (hi & (ACCESS_G << 8)) !== 0 ? (raw << 12) | 0xfff : raw
 }
 
 /** Base, 32 bits. */

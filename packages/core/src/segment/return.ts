@@ -1,7 +1,8 @@
 import type { Cpu } from '../cpu/cpu.js'
 import { gp, np, ss } from '../event/fault.js'
+import type { TransferPolicy } from '../event/mechanism.js'
 import { isCanonical } from '../memory/segmented.js'
-import { ACCESS_CODE, ACCESS_DB, ACCESS_L, ACCESS_S, ACCESS_UNUSABLE } from '../state/control.js'
+import { ACCESS_DB, ACCESS_L, ACCESS_UNUSABLE } from '../state/control.js'
 import {
   CPL,
   CS,
@@ -41,10 +42,11 @@ import {
 /**
  * The descriptor that a popped CS selector names, after the checks of a return to its RPL (SDM 3A 5.8.6).
  *
+ * @param policy what the active mechanism forbids; left out, nothing (A3)
  * @throws #GP(0) for a null selector; #GP(selector) outside the table, for an RPL below CPL, no code segment, a DPL that
- * does not fit the RPL, or L and D both set; #NP(selector), #PF
+ * does not fit the RPL, L and D both set, or what the policy forbids; #NP(selector), #PF
  */
-export function checkReturnCode(cpu: Cpu, selector: number): Descriptor {
+export function checkReturnCode(cpu: Cpu, selector: number, policy?: TransferPolicy): Descriptor {
   if (isNull(selector)) throw gp(0)
   const descriptor = readDescriptor(cpu, selector)
   const access = accessOf(descriptor)
@@ -57,6 +59,10 @@ export function checkReturnCode(cpu: Cpu, selector: number): Descriptor {
     hasBothSizes(access)
   ) {
     throw gp(indexOf(selector))
+  }
+  if (policy !== undefined) {
+    if (!policy.returnToOuterRing && rpl > cpu.words[CPL]!) throw gp(indexOf(selector))
+    if (!policy.ring0CompatibilityMode && rpl === 0 && !isLong(access)) throw gp(indexOf(selector))
   }
   if (!isPresent(access)) throw np(indexOf(selector))
   return descriptor
@@ -102,7 +108,8 @@ export function checkTarget(cpu: Cpu, code: Descriptor, lo: number, hi: number):
 export function commitCode(cpu: Cpu, selector: number, descriptor: Descriptor, cpl: number): void {
   loadCache(cpu, CS, (selector & ~3) | cpl, descriptor)
   if (cpu.words[CPL] !== cpl) cpu.setCpl(cpl)
-  cpu.setCodeSize()
+  const { hi } = descriptor
+  cpu.codeSize = (hi & (ACCESS_L << 8)) !== 0 ? 64 : (hi & (ACCESS_DB << 8)) !== 0 ? 32 : 16
 }
 
 /** Loads SS from what {@link checkReturnStack} gave. Cannot fault. */

@@ -12,9 +12,11 @@ export const CR0_NW = 1 << 29
 export const CR0_CD = 1 << 30
 export const CR0_PG = 1 << 31
 
+export const CR4_PVI = 1 << 1
 export const CR4_TSD = 1 << 2
 export const CR4_DE = 1 << 3
 export const CR4_PAE = 1 << 5
+export const CR4_OSFXSR = 1 << 9
 export const CR4_UMIP = 1 << 11
 export const CR4_LA57 = 1 << 12
 export const CR4_FSGSBASE = 1 << 16

@@ -11,7 +11,8 @@ export interface TraceEvents {
   event: {
     cpu: number
     event: string
-    type: number
+    /** The architecture's number of the event's type: 2 for an NMI. */
+    eventType: number
     vector: number
     errorCode: number | null
     nested: boolean
@@ -93,7 +94,7 @@ export class Trace {
         this.emit('event', {
           cpu: cpu.id,
           event: eventName(event),
-          type: event.type,
+          eventType: event.type,
           vector: event.vector,
           errorCode: event.hasErrorCode ? event.errorCode : null,
           nested: event.nested,

@@ -69,7 +69,7 @@ function checkCode(cpu: Cpu, code: Descriptor, rpl: number): void {
 }
 
 /** Code of ring 0 must be 64-bit code where the mechanism wants it so (A3). @throws #GP(selector) */
-export function checkRing0Mode(cpu: Cpu, code: Descriptor, cpl: number): void {
+function checkRing0Mode(cpu: Cpu, code: Descriptor, cpl: number): void {
   if (cpl !== 0 || isLong(accessOf(code))) return
   if (cpu.mechanism?.transferPolicy.ring0CompatibilityMode === false) throw gp(indexOf(code.selector))
 }
@@ -94,8 +94,7 @@ function throughGate(cpu: Cpu, gate: Descriptor, access: number, inward: boolean
   const within = inward || isConforming(codeAccess) ? codeDpl <= cpl : codeDpl === cpl
   if (!isCode(codeAccess) || !within || !isLong(codeAccess) || hasBothSizes(codeAccess)) throw gp(indexOf(selector))
   if (!isPresent(codeAccess)) throw np(indexOf(selector))
-  const lo = checkTarget(cpu, code, (gate.lo & 0xffff) | (gate.hi & 0xffff0000), hi)
-  return { selector, code, lo, hi, gate: true }
+  return { selector, code, lo: (gate.lo & 0xffff) | (gate.hi & 0xffff0000), hi, gate: true }
 }
 
 /** Limit of the table that a selector points into. */

@@ -2,10 +2,10 @@ import { loadShadow64, storeShadow32, storeShadow64 } from '../cet/shadow-stack.
 import type { Cpu } from '../cpu/cpu.js'
 import { CP_FAR_RET, cp, gp } from '../event/fault.js'
 import { carried } from '../memory/carry.js'
-import { SSP } from '../state/registers.js'
+import { CS, CS_SELECTOR, RIP, SEGMENT_BASE, SSP, segmentSlot } from '../state/registers.js'
 
 /**
- * What far transfers and IDT delivery leave on a shadow stack (SDM 1 17.2.2, 17.2.3), from its lowest byte up: the SSP
+ * What far calls and IDT delivery leave on a shadow stack (SDM 1 17.2.2, 17.2.3), from its lowest byte up: the SSP
  * before, the linear return address, CS. Everything here works on addresses that it is given and leaves SSP alone.
  */
 
@@ -13,23 +13,16 @@ import { SSP } from '../state/registers.js'
 export const SHADOW_FRAME_BYTES = 24
 
 /**
- * Pushes CS, linear return address and the present SSP below `hi:lo`, with the privilege `user` (0 or USER). The new SSP:
- * low half, high half in `cpu.hi`. @throws #PF
+ * Pushes CS, the linear address of RIP and SSP, as they are now, below `hi:lo`, with the privilege `user` (0 or USER).
+ * The new SSP: low half, high half in `cpu.hi`. @throws #PF
  */
-export function pushShadowFrame(
-  cpu: Cpu,
-  lo: number,
-  hi: number,
-  cs: number,
-  lipLo: number,
-  lipHi: number,
-  user: number,
-): number {
+export function pushShadowFrame(cpu: Cpu, lo: number, hi: number, user: number): number {
   const { words } = cpu
   let at = (lo - 8) | 0
-  storeShadow64(cpu, at, carried(lo, hi, at, -8), cs, 0, user)
+  storeShadow64(cpu, at, carried(lo, hi, at, -8), words[CS_SELECTOR]!, 0, user)
   at = (lo - 16) | 0
-  storeShadow64(cpu, at, carried(lo, hi, at, -16), lipLo, lipHi, user)
+  const lip = linearRip(cpu)
+  storeShadow64(cpu, at, carried(lo, hi, at, -16), lip, cpu.hi, user)
   at = (lo - SHADOW_FRAME_BYTES) | 0
   const atHi = carried(lo, hi, at, -SHADOW_FRAME_BYTES)
   storeShadow64(cpu, at, atHi, words[SSP]!, words[SSP + 1]!, user)
@@ -38,21 +31,25 @@ export function pushShadowFrame(
 }
 
 /**
- * The same on a shadow stack that may be aligned to 4 bytes only: 4 bytes of zeros fill the gap below `hi:lo` first.
- * @throws #PF
+ * The same on a shadow stack that may be aligned to 4 bytes only: then 4 bytes of zeros fill the gap first. @throws #PF
  */
-export function pushAlignedShadowFrame(
-  cpu: Cpu,
-  lo: number,
-  hi: number,
-  cs: number,
-  lipLo: number,
-  lipHi: number,
-  user: number,
-): number {
-  const below = (lo - 4) | 0
-  storeShadow32(cpu, below, carried(lo, hi, below, -4), 0, user)
-  return pushShadowFrame(cpu, lo & ~7, hi, cs, lipLo, lipHi, user)
+export function pushAlignedShadowFrame(cpu: Cpu, lo: number, hi: number, user: number): number {
+  if ((lo & 7) !== 0) {
+    const below = (lo - 4) | 0
+    storeShadow32(cpu, below, carried(lo, hi, below, -4), 0, user)
+  }
+  return pushShadowFrame(cpu, lo & ~7, hi, user)
+}
+
+/** The linear address of RIP: CS.base counts outside 64-bit mode. Low half, high half in `cpu.hi`. */
+function linearRip(cpu: Cpu): number {
+  const lo = cpu.words[RIP]!
+  if (cpu.codeSize === 64) {
+    cpu.hi = cpu.words[RIP + 1]!
+    return lo
+  }
+  cpu.hi = 0
+  return (lo + cpu.words[segmentSlot(CS) + SEGMENT_BASE]!) | 0
 }
 
 /**
@@ -67,14 +64,16 @@ export function checkShadowFrame(cpu: Cpu, cs: number, lipLo: number, lipHi: num
   const lo = words[SSP]!
   const hi = words[SSP + 1]!
   if ((lo & 7) !== 0) throw cp(CP_FAR_RET)
-  let at = (lo + 16) | 0
-  const savedCs = loadShadow64(cpu, at, carried(lo, hi, at, 16), user)
-  if (savedCs !== cs || cpu.hi !== 0) throw cp(CP_FAR_RET)
-  at = (lo + 8) | 0
+  const restoredLo = loadShadow64(cpu, lo, hi, user)
+  const restoredHi = cpu.hi
+  let at = (lo + 8) | 0
   const savedLip = loadShadow64(cpu, at, carried(lo, hi, at, 8), user)
-  if (savedLip !== lipLo || cpu.hi !== lipHi) throw cp(CP_FAR_RET)
-  const restored = loadShadow64(cpu, lo, hi, user)
-  if ((restored & 3) !== 0) throw cp(CP_FAR_RET)
-  if (!toLong && cpu.hi !== 0) throw gp(0)
-  return restored
+  const lipMatches = savedLip === lipLo && cpu.hi === lipHi
+  at = (lo + 16) | 0
+  const savedCs = loadShadow64(cpu, at, carried(lo, hi, at, 16), user)
+  const csMatches = savedCs === cs && cpu.hi === 0
+  if (!csMatches || !lipMatches || (restoredLo & 3) !== 0) throw cp(CP_FAR_RET)
+  if (!toLong && restoredHi !== 0) throw gp(0)
+  cpu.hi = restoredHi
+  return restoredLo
 }
