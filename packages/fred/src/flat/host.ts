@@ -1,0 +1,205 @@
+import {
+  type Boot,
+  type BootRequest,
+  CET_SH_STK_EN,
+  type Cpu,
+  CR4,
+  CR4_CET,
+  CS,
+  codeAccess64,
+  DS,
+  dataAccess,
+  ES,
+  GDTR,
+  type HostKind,
+  type Machine,
+  MachineError,
+  PAGE_EXECUTABLE,
+  PAGE_SHADOW_STACK,
+  PAGE_USER,
+  PAGE_WRITABLE,
+  type ProgramSite,
+  S_CET,
+  type SegmentNumber,
+  SS,
+  STAR,
+  TABLE_LIMIT,
+  VECTOR_DB,
+  VECTOR_DF,
+  VECTOR_MC,
+  VECTOR_NMI,
+  writeMsr,
+} from '@trapframe/core'
+import { IA32_FRED_CONFIG, IA32_FRED_RSP0, IA32_FRED_SSP0, IA32_FRED_SSP1, IA32_FRED_STKLVLS } from '../msrs.js'
+import {
+  ENTRY_CODE,
+  ENTRY_PAGE,
+  GDT,
+  GDT_ENTRIES,
+  GUEST_CODE,
+  GUEST_CS32,
+  GUEST_CS64,
+  GUEST_DATA,
+  GUEST_SS,
+  GUEST_STACK_TOP,
+  guestGsBase,
+  HOST_CODE,
+  HOST_CS,
+  HOST_DATA,
+  HOST_SS,
+  hostGsBase,
+  memoryAreas,
+  PAGE,
+  RING0_ENTRY,
+  SITE_PAGES,
+  shadowTop,
+  stackTop,
+} from './memory.js'
+import { flatStackMap } from './stack-map.js'
+
+const CR4_FRED = 1n << 32n
+const LEVELS = [0, 1, 2, 3] as const
+
+/** Stack levels as Linux has them: #DB on SL1, NMI and #MC on SL2, #DF on SL3. */
+const STACK_LEVELS =
+  (1n << BigInt(2 * VECTOR_DB)) |
+  (2n << BigInt(2 * VECTOR_NMI)) |
+  (2n << BigInt(2 * VECTOR_MC)) |
+  (3n << BigInt(2 * VECTOR_DF))
+
+/**
+ * The smallest machine that makes sense under FRED, for documents, tests and measurements: flat segments, one page of
+ * entry code that returns at once, a stack for each level with a guard page below, ring 3 code to interrupt. Every CPU
+ * starts in ring 3.
+ */
+export const FLAT_FRED: HostKind = {
+  name: 'flat-fred',
+  summary: 'a flat machine under FRED: a stack for each level, entry points that return at once',
+  deliveries: ['fred'],
+  options: { shadowStacks: 'supervisor shadow stacks on, one for each level (default false)' },
+  boot,
+}
+
+function boot(machine: Machine, request: BootRequest): Boot {
+  const shadowStacks = checkRequest(machine, request)
+  const space = machine.space(0n)
+  space.map(GDT, PAGE_WRITABLE)
+  for (const [n, descriptor] of GDT_ENTRIES.entries()) space.write64(GDT + BigInt(8 * n), descriptor)
+  space.map(ENTRY_PAGE, PAGE_EXECUTABLE)
+  for (const [address, bytes] of ENTRY_CODE) space.write(address, Uint8Array.from(bytes))
+  space.map(HOST_CODE, PAGE_EXECUTABLE, SITE_PAGES)
+  space.map(HOST_DATA, PAGE_WRITABLE, SITE_PAGES)
+  space.map(GUEST_CODE, PAGE_USER | PAGE_EXECUTABLE, SITE_PAGES)
+  space.map(GUEST_DATA, PAGE_USER | PAGE_WRITABLE, SITE_PAGES)
+  space.map(GUEST_STACK_TOP - PAGE * BigInt(SITE_PAGES), PAGE_USER | PAGE_WRITABLE, SITE_PAGES)
+  for (const cpu of machine.cpus) {
+    for (const level of LEVELS) {
+      space.map(stackTop(cpu.id, level) - PAGE, PAGE_WRITABLE)
+      if (shadowStacks) space.map(shadowTop(cpu.id, level) - PAGE, PAGE_SHADOW_STACK)
+    }
+    bootCpu(cpu, shadowStacks)
+  }
+  return {
+    delivery: 'fred',
+    reasons: ['flat-fred has no other delivery'],
+    log: [`FRED on ${machine.cpus.length} CPU${machine.cpus.length === 1 ? '' : 's'}, entry page ${hex(ENTRY_PAGE)}`],
+    labels: new Map([
+      ['entry_ring3', ENTRY_PAGE],
+      ['entry_ring0', RING0_ENTRY],
+      ['guest', GUEST_CODE],
+      ['guest_data', GUEST_DATA],
+      ['host', HOST_CODE],
+      ['host_data', HOST_DATA],
+      ['gdt', GDT],
+    ]),
+    sites: { guest: guestSite, host: hostSite },
+    areas: memoryAreas(machine.cpus.length),
+    stackMap: flatStackMap,
+  }
+}
+
+/** Whether shadow stacks are wanted. @throws MachineError for what this host or this CPU cannot do */
+function checkRequest(machine: Machine, { delivery, cmdline, options = {} }: BootRequest): boolean {
+  if (delivery !== undefined && delivery !== 'fred') {
+    throw new MachineError('flat-delivery', `host "flat-fred" cannot deliver through "${delivery}"`, {
+      hint: 'its delivery is fred',
+    })
+  }
+  if (cmdline !== undefined) throw new MachineError('flat-cmdline', 'host "flat-fred" has no command line')
+  for (const option of Object.keys(options)) {
+    if (option === 'shadowStacks') continue
+    throw new MachineError('flat-option', `host "flat-fred" has no option "${option}"`, { hint: 'it has shadowStacks' })
+  }
+  const { shadowStacks = false } = options
+  if (typeof shadowStacks !== 'boolean') {
+    throw new MachineError('flat-option', 'option "shadowStacks" of host "flat-fred" is true or false')
+  }
+  if (!machine.cpu.has('fred')) {
+    throw new MachineError('flat-cpu', `CPU "${machine.model.name}" has no FRED`, {
+      hint: 'take panther-lake, diamond-rapids or zen6',
+    })
+  }
+  if (shadowStacks && !machine.cpu.has('cet-ss')) {
+    throw new MachineError('flat-cpu', `CPU "${machine.model.name}" has no shadow stacks`, {
+      hint: 'leave shadowStacks out',
+    })
+  }
+  return shadowStacks
+}
+
+function bootCpu(cpu: Cpu, shadowStacks: boolean): void {
+  cpu.set64(GDTR, GDT)
+  cpu.words[GDTR + TABLE_LIMIT] = 8 * GDT_ENTRIES.length - 1
+  cpu.set64(STAR, (BigInt(GUEST_CS32) << 48n) | (BigInt(HOST_CS) << 32n))
+  for (const level of LEVELS) writeMsr(cpu, IA32_FRED_RSP0 + level, stackTop(cpu.id, level))
+  writeMsr(cpu, IA32_FRED_STKLVLS, STACK_LEVELS)
+  writeMsr(cpu, IA32_FRED_CONFIG, ENTRY_PAGE)
+  if (shadowStacks) {
+    writeMsr(cpu, IA32_FRED_SSP0, shadowTop(cpu.id, 0))
+    for (const level of [1, 2, 3]) writeMsr(cpu, IA32_FRED_SSP1 + level - 1, shadowTop(cpu.id, level))
+    cpu.set64(S_CET, BigInt(CET_SH_STK_EN))
+  }
+  cpu.setControl(CR4, cpu.cr4 | CR4_FRED | (shadowStacks ? BigInt(CR4_CET) : 0n))
+  guestSite.enter(cpu)
+}
+
+/** Ring 3 code, in 64-bit mode. */
+const guestSite: ProgramSite = {
+  origin: GUEST_CODE,
+  capacity: SITE_PAGES * Number(PAGE),
+  cpl: 3,
+  enter(cpu) {
+    enter(cpu, 3, GUEST_CS64, GUEST_SS)
+    cpu.rip = GUEST_CODE
+    cpu.rsp = GUEST_STACK_TOP
+    cpu.gsBase = guestGsBase(cpu.id)
+    cpu.kernelGsBase = hostGsBase(cpu.id)
+    cpu.ssp = 0n
+  },
+}
+
+/** Ring 0 code, on the stack of SL0, as if an event had just brought it there. */
+const hostSite: ProgramSite = {
+  origin: HOST_CODE,
+  capacity: SITE_PAGES * Number(PAGE),
+  cpl: 0,
+  enter(cpu) {
+    enter(cpu, 0, HOST_CS, HOST_SS)
+    cpu.rip = HOST_CODE
+    cpu.rsp = stackTop(cpu.id, 0)
+    cpu.gsBase = hostGsBase(cpu.id)
+    cpu.kernelGsBase = guestGsBase(cpu.id)
+    cpu.ssp = cpu.supervisorShadowStack ? shadowTop(cpu.id, 0) : 0n
+  },
+}
+
+function enter(cpu: Cpu, cpl: number, cs: number, ss: number): void {
+  const flat = { base: 0n, limit: 0xffff_ffff }
+  cpu.setSegment(CS, { ...flat, selector: cs, access: codeAccess64(cpl) })
+  const data: readonly SegmentNumber[] = [SS, DS, ES]
+  for (const n of data) cpu.setSegment(n, { ...flat, selector: ss, access: dataAccess(cpl) })
+  cpu.setCpl(cpl)
+  cpu.rflags = 0x202n
+}
+
+const hex = (value: bigint): string => `0x${value.toString(16)}`
