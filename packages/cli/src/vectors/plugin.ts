@@ -1,0 +1,11 @@
+import { definePlugin, type Plugin } from '@trapframe/core'
+import { VECTOR_FORMATS } from './format.js'
+import { stateFormat } from './state-format.js'
+
+/** The formats that the command knows by itself; others come from plugins, through the same slot. */
+export function vectorFormats(): Plugin {
+  return definePlugin({
+    name: 'vector-formats',
+    setup: (host) => host.add(VECTOR_FORMATS, stateFormat.name, stateFormat),
+  })
+}

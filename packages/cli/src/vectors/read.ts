@@ -1,0 +1,128 @@
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import { UserError } from '@trapframe/core'
+import type { Vector, VectorFormat } from './format.js'
+
+/** A vector file that cannot be read: missing, truncated, of no known format. */
+export class VectorFileError extends UserError {}
+
+/** A dispute of ours: a vector that the specification proves wrong. */
+interface Dispute {
+  readonly file: string
+  readonly id: string
+  readonly sha256: string
+  readonly reason: string
+}
+
+/**
+ * The vectors of a `.jsonl` or `.jsonl.gz` file, one after the other. Disputes are the recorder's own and those of a
+ * `disputed.json` beside the file, which names a line by file, id and SHA-256.
+ *
+ * @throws VectorFileError naming file, line and what is wrong
+ */
+export function* readVectors(path: string, formats: readonly VectorFormat[]): Generator<Vector> {
+  const disputes = readDisputes(path)
+  let format: VectorFormat | undefined
+  let number = 0
+  for (const line of lines(path)) {
+    number++
+    if (line.trim() === '') continue
+    const place = { file: path, line: number, column: 1 }
+    const value = parseLine(line, place, number)
+    format ??= formats.find((candidate) => candidate.recognises(value))
+    if (format === undefined) {
+      throw new VectorFileError('vector-format', 'this is no vector format that is known here', {
+        place,
+        hint: `known are ${formats.map(({ name }) => name).join(', ')}`,
+      })
+    }
+    let parsed: Vector | readonly Vector[]
+    try {
+      parsed = format.parse(value)
+    } catch (error) {
+      throw new VectorFileError('vector-invalid', `no ${format.name} vector: ${(error as Error).message}`, { place })
+    }
+    for (const vector of Array.isArray(parsed) ? (parsed as readonly Vector[]) : [parsed as Vector]) {
+      const reason = disputes.length > 0 ? ownDispute(disputes, path, vector.id, line) : undefined
+      yield reason === undefined || vector.disputed !== undefined ? vector : { ...vector, disputed: reason }
+    }
+  }
+  if (number === 0)
+    throw new VectorFileError('vector-empty', 'the file is empty', { place: { file: path, line: 1, column: 1 } })
+}
+
+function parseLine(
+  line: string,
+  place: { file: string; line: number; column: number },
+  number: number,
+): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(line)
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+  } catch (error) {
+    const at = /position (\d+)/.exec((error as Error).message)?.[1]
+    throw new VectorFileError('vector-json', `line ${number} is no JSON: ${shorten((error as Error).message)}`, {
+      place: { ...place, column: at === undefined ? line.length + 1 : Number(at) + 1 },
+      hint: 'a vector is one JSON object a line; a last line that ends early means a truncated file',
+    })
+  }
+  throw new VectorFileError('vector-json', `line ${number} is no JSON object`, { place })
+}
+
+const shorten = (message: string): string => (message.length > 120 ? `${message.slice(0, 117)}…` : message)
+
+function* lines(path: string): Generator<string> {
+  const text = readText(path)
+  let start = 0
+  while (start < text.length) {
+    const end = text.indexOf('\n', start)
+    yield end === -1 ? text.slice(start) : text.slice(start, end)
+    if (end === -1) return
+    start = end + 1
+  }
+}
+
+function readText(path: string): string {
+  let bytes: Buffer
+  try {
+    bytes = readFileSync(path)
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT'
+    throw new VectorFileError(
+      'vector-file',
+      missing ? `no such file: ${path}` : `cannot read ${path}: ${(error as Error).message}`,
+    )
+  }
+  if (!path.endsWith('.gz')) return bytes.toString('utf8')
+  try {
+    return gunzipSync(bytes).toString('utf8')
+  } catch (error) {
+    const truncated = (error as NodeJS.ErrnoException).code === 'Z_BUF_ERROR'
+    throw new VectorFileError('vector-gzip', `${path} is ${truncated ? 'a truncated gzip file' : 'no gzip file'}`, {
+      hint: truncated
+        ? 'copy it again: its end is missing'
+        : 'the name ends in .gz; rename it if it is plain JSON lines',
+    })
+  }
+}
+
+function readDisputes(path: string): readonly Dispute[] {
+  const file = join(dirname(path), 'disputed.json')
+  if (!existsSync(file)) return []
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Dispute[]
+  } catch (error) {
+    throw new VectorFileError('disputes', `no list of disputes: ${(error as Error).message}`, {
+      place: { file, line: 1, column: 1 },
+    })
+  }
+}
+
+function ownDispute(disputes: readonly Dispute[], path: string, id: string, line: string): string | undefined {
+  const name = basename(path).replace(/\.gz$/, '')
+  const named = disputes.find((dispute) => dispute.id === id && dispute.file.replace(/\.gz$/, '') === name)
+  if (named === undefined) return undefined
+  return createHash('sha256').update(line).digest('hex') === named.sha256 ? named.reason : undefined
+}
