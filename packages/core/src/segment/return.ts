@@ -118,24 +118,24 @@ export function commitStack(cpu: Cpu, selector: number, descriptor: Descriptor |
   else loadCache(cpu, SS, selector, descriptor)
 }
 
-const DATA_SEGMENTS = [ES, DS, FS, GS] as const
-
 /**
  * After a return to an outer ring: ES, DS, FS and GS that the new CPL could not have loaded become null (SDM 3A 5.8.6).
  * A null selector loses its RPL; the base of a null FS or GS, which is the MSR's, stays.
  */
-export function dropInnerSegments(cpu: Cpu): void {
-  const { words } = cpu
+export function dropInnerSegments({ words }: Cpu): void {
   const cpl = words[CPL]!
-  for (let i = 0; i < 4; i++) {
-    const slot = segmentSlot(DATA_SEGMENTS[i]!)
-    const access = words[slot + SEGMENT_ACCESS]!
-    if ((access & ACCESS_UNUSABLE) === 0) {
-      const conforming = isCode(access) && isConforming(access)
-      if (conforming || dplOf(access) >= cpl) continue
-      words[slot + SEGMENT_ACCESS] = ACCESS_UNUSABLE
-      words[slot + SEGMENT_LIMIT] = 0
-    }
-    words[slot + SEGMENT_SELECTOR] = 0
+  dropInnerSegment(words, segmentSlot(ES), cpl)
+  dropInnerSegment(words, segmentSlot(DS), cpl)
+  dropInnerSegment(words, segmentSlot(FS), cpl)
+  dropInnerSegment(words, segmentSlot(GS), cpl)
+}
+
+function dropInnerSegment(words: Int32Array, slot: number, cpl: number): void {
+  const access = words[slot + SEGMENT_ACCESS]!
+  if ((access & ACCESS_UNUSABLE) === 0) {
+    if (dplOf(access) >= cpl || (isCode(access) && isConforming(access))) return
+    words[slot + SEGMENT_ACCESS] = ACCESS_UNUSABLE
+    words[slot + SEGMENT_LIMIT] = 0
   }
+  words[slot + SEGMENT_SELECTOR] = 0
 }
