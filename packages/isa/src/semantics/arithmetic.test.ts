@@ -20,7 +20,7 @@ describe('the six flags', () => {
     ['neg rax', 0n, 0n, 'PF ZF'],
     ['neg rax', 0x8000_0000_0000_0000n, 0x8000_0000_0000_0000n, 'CF PF SF OF'],
     ['neg al', 1n, 0xffn, 'CF PF AF SF'],
-  ])('%s of %x', (source, before, after, flags) => {
+  ])('%s of %s', (source, before, after, flags) => {
     const outcome = execute(source, RAX(before))
     expect(outcome.cpu.gpr(0)).toBe(after)
     expect(outcome.flags).toBe(flags)

@@ -9,7 +9,7 @@ export function conditionBits(rflags: number): number {
 }
 
 /** A condition holds when one of `mask`'s bits is set, or when none is (`negated`). */
-export interface Condition {
+interface Condition {
   readonly mask: number
   readonly negated: boolean
 }

@@ -148,7 +148,7 @@ const SHIFTS: Readonly<Record<string, Shift>> = {
 }
 
 const ROTATES = ['rol', 'ror', 'rcl', 'rcr']
-/** Single-byte addressing of `times`: an operand, its edge cases more often than chance has them. */
+/** An operand; edge cases come more often than chance has them. */
 const operand = fc.oneof(
   fc.bigInt({ min: 0n, max: 0xffff_ffff_ffff_ffffn }),
   fc.constantFrom(0n, 1n, 0x7fn, 0x80n, 0xffn, 0x7fffn, 0x8000n, 0x7fff_ffffn, 0x8000_0000n, 0xffff_ffffn),

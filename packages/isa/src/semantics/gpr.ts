@@ -3,7 +3,6 @@ import { type Cpu, NO_REGISTER, OPERAND_GPR, type Operand, readRegister, writeRe
 export const RAX_NUMBER = 0
 export const RCX_NUMBER = 1
 export const RDX_NUMBER = 2
-export const RBX_NUMBER = 3
 export const RSP_NUMBER = 4
 export const RBP_NUMBER = 5
 export const RSI_NUMBER = 6

@@ -22,7 +22,7 @@ function cut(cpu: Cpu, bytes: number, lo: number): number {
 }
 
 /** OF, as a flag, when the two highest bits differ: a shift to the left by one changes the sign. */
-export function topBitsDiffer(bytes: number, lo: number, hi: number): number {
+function topBitsDiffer(bytes: number, lo: number, hi: number): number {
   const bits = bytes * 8
   return bit(lo, hi, bits - 1) !== bit(lo, hi, bits - 2) ? OF : 0
 }

@@ -20,7 +20,7 @@ import { subtract } from './flags.js'
 import { addToGpr, RAX_NUMBER, RCX_NUMBER, RDI_NUMBER, RSI_NUMBER, readGpr, writeGpr } from './gpr.js'
 
 /** Moves rSI or rDI past an element, in the direction of DF. */
-export function advanceIndex(cpu: Cpu, insn: Decoded, register: number): void {
+function advanceIndex(cpu: Cpu, insn: Decoded, register: number): void {
   const bytes = insn.operandSize
   addToGpr(cpu, register, insn.addressSize, (cpu.words[RFLAGS]! & DF) !== 0 ? -bytes : bytes)
 }
