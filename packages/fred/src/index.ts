@@ -3,7 +3,28 @@
 export { checkExtendedFeature } from './delivery/event-data.js'
 export { FLAT_FRED } from './flat/host.js'
 export { decodeFrame, encodeFrame, type FredFrame, type ReservedBits, readFrame } from './frame/frame.js'
-export * from './frame/layout.js'
+export {
+  CS_AUGMENTED,
+  CS_CSL_SHIFT,
+  CS_WAIT_FOR_ENDBRANCH,
+  FRAME_BYTES,
+  FRAME_CS,
+  FRAME_ERROR_CODE,
+  FRAME_EVENT_DATA,
+  FRAME_RESERVED,
+  FRAME_RFLAGS,
+  FRAME_RIP,
+  FRAME_RSP,
+  FRAME_SS,
+  SS_64BIT_MODE,
+  SS_ENCLAVE,
+  SS_LENGTH_SHIFT,
+  SS_NESTED,
+  SS_NMI,
+  SS_SOFTWARE_EVENT,
+  SS_STI_BLOCKING,
+  SS_TYPE_SHIFT,
+} from './frame/layout.js'
 export { VECTOR_SYSCALL, VECTOR_SYSENTER } from './instructions/events.js'
 export {
   CONFIG_CSL,

@@ -9,6 +9,7 @@ import {
   commitCode,
   demandEndbranch,
   dplOf,
+  eventName,
   gp,
   IF,
   IMPLICIT,
@@ -25,6 +26,7 @@ import {
   markAccessed,
   NT,
   np,
+  OTHER_EVENT,
   PAGE_SIZE,
   PL3_SSP,
   READ,
@@ -42,15 +44,16 @@ import {
   TF,
   tssIstOffset,
   tssRspOffset,
+  UnsupportedError,
   USER,
   VM,
   WRITE,
   writablePage,
 } from '@trapframe/core'
+import { FRAME_BYTES } from './frame.js'
 import { gateAddress, gateIst, isTrapGate, loadGate } from './gate.js'
 import { continueShadowStack, enterShadowStack, newShadowStack } from './shadow-stack.js'
 
-const FRAME_BYTES = 40
 const STACK_NAMES = ['RSP0', 'RSP1', 'RSP2'] as const
 const IST_NAMES = ['', 'IST1', 'IST2', 'IST3', 'IST4', 'IST5', 'IST6', 'IST7'] as const
 
@@ -64,6 +67,7 @@ export function idtDelivery(tableSlot: number): (cpu: Cpu, event: CpuEvent) => v
   return (cpu, event) => {
     const { words, ext } = cpu
     const oldCpl = words[CPL]!
+    if (event.type === OTHER_EVENT) throw notAnEvent(event)
 
     // 1. The gate.
     const gateLo = gateAddress(cpu, event.vector)
@@ -141,6 +145,13 @@ export function idtDelivery(tableSlot: number): (cpu: Cpu, event: CpuEvent) => v
     }
     demandEndbranch(cpu)
   }
+}
+
+/** SYSCALL and SYSENTER are instructions here, with their own way in. */
+function notAnEvent(event: CpuEvent): UnsupportedError {
+  return new UnsupportedError('event', `${eventName(event)} is no event under the IDT`, {
+    hint: 'execute the instruction instead of raising it',
+  })
 }
 
 /**

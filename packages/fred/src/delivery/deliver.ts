@@ -93,7 +93,7 @@ export function fredDelivery(slots: FredSlots, options: DeliveryOptions): (cpu: 
     let topLo: number
     let topHi: number
     if (switches) {
-      topLo = words[slots.rsp[level]!]!
+      topLo = words[slots.rsp[level]!]! & -FRAME_BYTES
       topHi = words[slots.rsp[level]! + 1]!
     } else {
       const below = (words[RSP]! - (configLo & CONFIG_RED_ZONE)) | 0

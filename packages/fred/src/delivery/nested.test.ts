@@ -1,9 +1,13 @@
 import {
+  AC,
   BLOCKED_BY_NMI,
   type Cpu,
   CR2,
+  CR4,
+  CR4_SMAP,
   createMachine,
   type Machine,
+  PAGE_USER,
   PAGE_WRITABLE,
   type RaisedEvent,
   raise,
@@ -81,6 +85,7 @@ describe('A12: what a fault while the frame is pushed becomes', () => {
 
   test('#SS during #GP: #DF; #PF during #GP: a nested #PF (the classes of SDM 3A 6.15)', () => {
     const noncanonical = flat('host').cpu
+    setLevels(noncanonical, { 8: 3n, 14: 1n })
     noncanonical.rsp = 0x8000_0000_0000_0000n
     raise(noncanonical, GP)
     expect(readFrame(noncanonical)).toMatchObject({ vector: 8, nested: false })
@@ -100,16 +105,25 @@ describe('A12: what a fault while the frame is pushed becomes', () => {
     expect(cpu.isShutdown).toBe(true)
   })
 
-  test('a stack page of ring 3 is no stack for ring 0 with SMAP, and one without (the push is a supervisor write)', () => {
-    for (const smap of [false, true]) {
-      const { machine, cpu } = flat('host')
-      if (smap) cpu.setControl(110, cpu.cr4 | (1n << 21n))
-      machine.space(0n).map(0x70_0000n, PAGE_WRITABLE | 2)
+  test('a stack page of ring 3: good for a push without SMAP; with it only in ring 0, with RFLAGS.AC', () => {
+    const outcomes = ([smap, ac, site]: readonly [boolean, boolean, 'guest' | 'host']): number => {
+      const { machine, cpu } = flat(site)
+      if (smap) cpu.setControl(CR4, cpu.cr4 | BigInt(CR4_SMAP))
+      if (ac) cpu.rflags |= BigInt(AC)
+      machine.space(0n).map(0x70_0000n, PAGE_WRITABLE | PAGE_USER)
       setLevels(cpu, { 14: 1n })
       cpu.rsp = 0x70_0800n
+      if (site === 'guest') writeMsr(cpu, IA32_FRED_RSP0, 0x70_0800n)
       raise(cpu, UD)
-      expect(readFrame(cpu)).toMatchObject(smap ? { vector: 14, errorCode: 3, nested: true } : { vector: 6 })
+      const frame = readFrame(cpu)
+      if (frame.vector === 14) expect(frame).toMatchObject({ errorCode: 3, nested: true, eventData: 0x70_07f8n })
+      return frame.vector
     }
+    expect(outcomes([false, false, 'host'])).toBe(6)
+    expect(outcomes([true, false, 'host'])).toBe(14)
+    expect(outcomes([true, true, 'host'])).toBe(6)
+    expect(outcomes([false, false, 'guest'])).toBe(6)
+    expect(outcomes([true, true, 'guest'])).toBe(14)
   })
 })
 

@@ -10,9 +10,13 @@ import {
   storeShadow64,
 } from '@trapframe/core'
 
-/** Offsets from SSP in what delivery pushes on a supervisor shadow stack: the SSP before the event, its LIP, its CS with bits 18:16 as in the frame. */
+// Offsets from SSP in what delivery pushes on a supervisor shadow stack.
+
+/** The SSP before the event. */
 export const SHADOW_SSP = 0
+/** The linear address of the frame's RIP. */
 export const SHADOW_LIP = 8
+/** CS, with bits 18:16 as in the frame. */
 export const SHADOW_CS = 16
 
 /**

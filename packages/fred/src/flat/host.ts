@@ -149,7 +149,7 @@ function checkRequest(machine: Machine, { delivery, cmdline, options = {} }: Boo
 
 function bootCpu(cpu: Cpu, shadowStacks: boolean): void {
   cpu.set64(GDTR, GDT)
-  cpu.words[GDTR + TABLE_LIMIT] = 8 * GDT_ENTRIES.length - 1
+  cpu.words[GDTR + TABLE_LIMIT] = Number(PAGE) - 1
   cpu.set64(STAR, (BigInt(GUEST_CS32) << 48n) | (BigInt(HOST_CS) << 32n))
   for (const level of LEVELS) writeMsr(cpu, IA32_FRED_RSP0 + level, stackTop(cpu.id, level))
   writeMsr(cpu, IA32_FRED_STKLVLS, STACK_LEVELS)

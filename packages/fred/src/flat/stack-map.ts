@@ -15,10 +15,8 @@ const LEVELS = [0, 1, 2, 3] as const
 
 /** The stacks of a CPU, with the pointers and page attributes that it has now, from the top down. */
 export function flatStackMap(cpu: Cpu): StackMap {
-  const pointers = [
-    ...LEVELS.map((level) => stackPointer(cpu, level)),
-    ...LEVELS.map((level) => shadowPointer(cpu, level)),
-  ]
+  const pointers = LEVELS.map((level) => stackPointer(cpu, level))
+  if (cpu.supervisorShadowStack) pointers.push(...LEVELS.map((level) => shadowPointer(cpu, level)))
   const bounds: { top: bigint; name: string; kind: 'stack' | 'shadow-stack' }[] = []
   for (const level of [3, 2, 1, 0])
     bounds.push({ top: shadowTop(cpu.id, level), name: `SL${level} shadow`, kind: 'shadow-stack' })

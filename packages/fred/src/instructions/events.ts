@@ -30,9 +30,8 @@ const raises =
   (cpu, insn) =>
     deliverEvent(cpu, instructionEvent(type, vector, insn.length))
 
-/** INTO: type 6 if OF is set. @throws #UD in 64-bit mode */
+/** INTO: type 6 if OF is set. In 64-bit mode its opcode is undefined. */
 const into: Semantics = (cpu, insn) => {
-  if (cpu.codeSize === 64) throw ud()
   if ((cpu.words[RFLAGS]! & OF) !== 0) deliverEvent(cpu, instructionEvent(SOFTWARE_EXCEPTION, VECTOR_OF, insn.length))
 }
 

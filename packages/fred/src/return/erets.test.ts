@@ -223,10 +223,12 @@ describe('ERETS with supervisor shadow stacks (A6)', () => {
     expect(returned(cpu)).toBe(true)
   })
 
-  test('#CP: an SSP not aligned to 8', () => {
+  test('#CP: an SSP not aligned to 8, though a good frame lies there', () => {
     const { machine, cpu } = withShadow()
     onOwnLevel(cpu)
-    cpu.ssp -= 4n
+    const frame = cpu.space.read(cpu.ssp, 24)
+    cpu.ssp -= 28n
+    cpu.space.write(cpu.ssp, frame)
     expect(fault(machine)).toEqual(CP)
   })
 

@@ -132,6 +132,7 @@ describe('ERETU (A16): what it gives back', () => {
     expect(cpu.segment(CS)).toMatchObject({ selector: 0x43, access: codeAccess64(3) })
     expect(cpu.segment(SS)).toEqual({ selector: 0x4b, base: 0x1000n, limit: 0xfff, access: 0x40f3 })
     expect(cpu.space.read64(GDT + 0x40n)).toBe(CODE_64)
+    expect(cpu.space.read64(GDT + 0x48n)).toBe(0x0040_f300_1000_0fffn)
     expect(cpu.rsp).toBe(GOOD.rsp)
   })
 

@@ -15,13 +15,13 @@ export const tssAddress = (cpu: number): bigint => TSS + BigInt(cpu) * 0x80n
 const SHADOW_TABLES = 0x10_4000n
 export const shadowTable = (cpu: number): bigint => SHADOW_TABLES + BigInt(cpu) * 0x40n
 
-/** The code of the handlers, 16 bytes for each vector, and after them the system call entries. */
+/** The code of the handlers, 128 bytes for each vector, and after them the system call entries, with 256 bytes for each. */
 export const HANDLERS = 0x11_0000n
-export const HANDLER_PAGES = 2
-export const handlerAddress = (vector: number): bigint => HANDLERS + BigInt(vector) * 0x10n
-export const SYSCALL_ENTRY = 0x11_1000n
-export const SYSCALL_ENTRY_32 = 0x11_1010n
-export const SYSENTER_ENTRY = 0x11_1020n
+export const HANDLER_PAGES = 9
+export const handlerAddress = (vector: number): bigint => HANDLERS + BigInt(vector) * 0x80n
+export const SYSCALL_ENTRY = 0x11_8000n
+export const SYSCALL_ENTRY_32 = 0x11_8100n
+export const SYSENTER_ENTRY = 0x11_8200n
 
 /** Where a scenario's ring 0 code goes, and what it may use as data. */
 export const HOST_CODE = 0x12_0000n
