@@ -1,0 +1,166 @@
+import {
+  CPL as CPL_WORD,
+  type Cpu,
+  type CpuEvent,
+  type Observer,
+  PAGE_SHADOW_STACK,
+  RIP as RIP_WORD,
+  RSP as RSP_WORD,
+  type Writer,
+} from '@trapframe/core'
+import { harm, noteOverwritten } from './clobber.js'
+import { distance } from './distance.js'
+import {
+  ADDRESS,
+  BEFORE_CPL,
+  BEFORE_LEVEL,
+  BEFORE_RIP,
+  BEFORE_RSP,
+  BYTES,
+  COUNT,
+  CPL,
+  CURRENT,
+  DELIVERING,
+  EVENT,
+  EVENT_NESTED,
+  FRESH,
+  HANDLER,
+  INSTRUCTION_RSP,
+  LEFT,
+  LEVEL,
+  OVERWRITER,
+  OVERWRITTEN,
+  PARENT,
+  RIP,
+  RSP,
+  STATE,
+} from './region.js'
+import { addStore, clearRuns, writtenFrom } from './runs.js'
+import { stackLevel } from './stack-level.js'
+import { appendFrame, endFrame, frameAt, isLive } from './table.js'
+
+/**
+ * A handler is on its frame's stack while RSP is at most this far below the frame. One that goes deeper is taken for one
+ * that left: what happens to its frame meanwhile is then reported when it comes back.
+ */
+const STACK_SPAN = 4096
+
+/** Keeps the ghost region, which starts at word `ghost` of every CPU. */
+export function ghostObserver(ghost: number): Observer {
+  return {
+    instruction: (cpu) => beginInstruction(cpu, ghost),
+    delivering: (cpu, event) => beginDelivery(cpu, ghost, event),
+    delivered: (cpu, event) => endDelivery(cpu, ghost, event),
+    stored: (cpu, lo, hi, bytes, by) => noteStore(cpu, ghost, lo, hi, bytes, by),
+    returned: (cpu, mnemonic) => endReturn(cpu, ghost, mnemonic),
+  }
+}
+
+/** Notes RSP for a return, and whether the running handler is still on the stack that its frame lies on. */
+function beginInstruction(cpu: Cpu, ghost: number): void {
+  const { words } = cpu
+  words[ghost + INSTRUCTION_RSP] = words[RSP_WORD]!
+  words[ghost + INSTRUCTION_RSP + 1] = words[RSP_WORD + 1]!
+  const n = words[ghost + CURRENT]!
+  if (n === 0 || words[CPL_WORD] === 3) return
+  const frame = frameAt(ghost, n)
+  const offset = offsetInFrame(words, frame, RSP_WORD)
+  const state = words[frame + STATE]!
+  if (offset >= words[frame + BYTES]! || offset < -STACK_SPAN) {
+    words[frame + STATE] = state | LEFT
+  } else if ((state & LEFT) !== 0) {
+    words[frame + STATE] = state & ~(LEFT | OVERWRITTEN)
+    const by = words[frame + OVERWRITER]!
+    words[frame + OVERWRITER] = 0
+    if ((state & OVERWRITTEN) !== 0) harm(cpu, ghost, n, cpu, by, words[frame + ADDRESS]!, words[frame + ADDRESS + 1]!)
+  }
+}
+
+/** Remembers what the event interrupts: nothing is changed yet. */
+function beginDelivery(cpu: Cpu, ghost: number, event: CpuEvent): void {
+  const { words } = cpu
+  words[ghost + DELIVERING] = (event.type << 8) | event.vector | (event.nested ? EVENT_NESTED : 0)
+  words[ghost + BEFORE_RIP] = words[RIP_WORD]!
+  words[ghost + BEFORE_RIP + 1] = words[RIP_WORD + 1]!
+  words[ghost + BEFORE_RSP] = words[RSP_WORD]!
+  words[ghost + BEFORE_RSP + 1] = words[RSP_WORD + 1]!
+  words[ghost + BEFORE_CPL] = words[CPL_WORD]!
+  words[ghost + BEFORE_LEVEL] = stackLevel(cpu)
+  clearRuns(words, ghost)
+}
+
+/** The frame reaches from the final RSP up to where the delivery wrote without a gap. */
+function endDelivery(cpu: Cpu, ghost: number, event: CpuEvent): void {
+  const { words } = cpu
+  const bytes = writtenFrom(words, ghost, words[RSP_WORD]!, words[RSP_WORD + 1]!)
+  if (bytes === 0) return
+  const frame = appendFrame(words, ghost)
+  words[frame + ADDRESS] = words[RSP_WORD]!
+  words[frame + ADDRESS + 1] = words[RSP_WORD + 1]!
+  words[frame + BYTES] = bytes
+  words[frame + EVENT] = (event.type << 8) | event.vector | (event.nested ? EVENT_NESTED : 0)
+  words[frame + RIP] = words[ghost + BEFORE_RIP]!
+  words[frame + RIP + 1] = words[ghost + BEFORE_RIP + 1]!
+  words[frame + RSP] = words[ghost + BEFORE_RSP]!
+  words[frame + RSP + 1] = words[ghost + BEFORE_RSP + 1]!
+  words[frame + CPL] = words[ghost + BEFORE_CPL]!
+  words[frame + LEVEL] = words[ghost + BEFORE_LEVEL]!
+  words[frame + HANDLER] = words[RIP_WORD]!
+  words[frame + HANDLER + 1] = words[RIP_WORD + 1]!
+  words[frame + STATE] = FRESH
+}
+
+/** Shadow stacks hold no frame that software could take for one. */
+function noteStore(cpu: Cpu, ghost: number, lo: number, hi: number, bytes: number, by: Writer): void {
+  if (by === 'delivery' && (cpu.space.lookup(lo, hi) & PAGE_SHADOW_STACK) === 0) {
+    addStore(cpu.words, ghost, lo, hi, bytes)
+  }
+  noteOverwritten(cpu, ghost, lo, hi, bytes, by)
+}
+
+/**
+ * Ends the frame that a return consumed: the one that RSP stood in; else, for a frame that software had copied and for
+ * returns that pop nothing, the one that interrupted this very stack; else, once back at CPL 3, all that led here.
+ */
+function endReturn(cpu: Cpu, ghost: number, mnemonic: string): void {
+  const { words } = cpu
+  const n =
+    (popsFrame(mnemonic) ? consumedFrame(words, ghost) : 0) ||
+    interruptedFrame(words, ghost) ||
+    abandonedFrame(words, ghost)
+  if (n !== 0) endFrame(words, ghost, n)
+}
+
+const popsFrame = (mnemonic: string): boolean => mnemonic !== 'sysret' && mnemonic !== 'sysexit'
+
+function consumedFrame(words: Int32Array, ghost: number): number {
+  for (let n = words[ghost + COUNT]!; n >= 1; n--) {
+    if (!isLive(words, ghost, n)) continue
+    const frame = frameAt(ghost, n)
+    const offset = offsetInFrame(words, frame, ghost + INSTRUCTION_RSP)
+    if (offset >= 0 && offset < words[frame + BYTES]!) return n
+  }
+  return 0
+}
+
+function interruptedFrame(words: Int32Array, ghost: number): number {
+  for (let n = words[ghost + COUNT]!; n >= 1; n--) {
+    if (!isLive(words, ghost, n)) continue
+    const frame = frameAt(ghost, n)
+    const sameStack = words[frame + RSP] === words[RSP_WORD] && words[frame + RSP + 1] === words[RSP_WORD + 1]
+    if (sameStack && words[frame + CPL] === words[CPL_WORD]) return n
+  }
+  return 0
+}
+
+function abandonedFrame(words: Int32Array, ghost: number): number {
+  if (words[CPL_WORD] !== 3) return 0
+  let root = words[ghost + CURRENT]!
+  for (let n = root; n !== 0; n = words[frameAt(ghost, n) + PARENT]!) root = n
+  return root
+}
+
+/** How far the address in words `slot` and `slot + 1` is above the lowest byte of a frame. */
+function offsetInFrame(words: Int32Array, frame: number, slot: number): number {
+  return distance(words[slot]!, words[slot + 1]!, words[frame + ADDRESS]!, words[frame + ADDRESS + 1]!)
+}

@@ -1,0 +1,41 @@
+import { type Boot, type Cpu, defineSlot, type Machine, type Slot } from '@trapframe/core'
+import type { Clobber, LiveFrame } from '../ghost/frame.js'
+
+/** What an invariant sees: the machine as it is after a step, and the ghost state before and after it. */
+export interface InvariantContext {
+  readonly machine: Machine
+  /** The CPU that is judged; each one is. */
+  readonly cpu: Cpu
+  readonly boot: Boot
+  /** Live frames of this CPU when the last check ended, oldest first. */
+  readonly before: readonly LiveFrame[]
+  /** Live frames now. */
+  readonly after: readonly LiveFrame[]
+  /** Frames that were pushed in between, oldest first; one that was consumed at once is not in `after`. */
+  readonly delivered: readonly LiveFrame[]
+  /** The first overwriting of a live frame of this CPU in between. */
+  readonly clobber: Clobber | null
+}
+
+/** What was found. */
+export interface Violation {
+  /** Name of the invariant. */
+  readonly invariant: string
+  /** A sentence with the event and the address: `NMI frame written to 7ffeffd8, guest memory`. */
+  readonly message: string
+  /** Number of the CPU. */
+  readonly cpu: number
+  /** Number of the step, where the caller counts them. */
+  readonly step?: number
+}
+
+/** Something that must hold after every step. It captures no state: what it needs to remember, a region holds. */
+export interface Invariant {
+  readonly name: string
+  /** One sentence for listings. */
+  readonly summary: string
+  check(context: InvariantContext): Violation | null
+}
+
+/** The invariants of a machine; plugins add their own. */
+export const INVARIANTS: Slot<Invariant> = defineSlot('explore/invariants', 'all')

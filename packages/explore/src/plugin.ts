@@ -1,0 +1,22 @@
+import { definePlugin, OBSERVERS, type Plugin } from '@trapframe/core'
+import { ghostObserver } from './ghost/observer.js'
+import { FRAME_REGION } from './ghost/region.js'
+import { GOOD_STACK } from './invariant/good-stack.js'
+import { INVARIANTS } from './invariant/invariant.js'
+import { NO_CLOBBER } from './invariant/no-clobber.js'
+
+/**
+ * Ghost state and invariants. A machine with this plugin keeps, for every CPU, which frames are live and who runs on
+ * them, in a region of its own; `checkInvariants` judges each step by it.
+ */
+export function explore(): Plugin {
+  return definePlugin({
+    name: 'explore',
+    specifier: '@trapframe/explore',
+    setup(host) {
+      const { slot } = host.regions.declare(FRAME_REGION)
+      host.add(OBSERVERS, 'explore/ghost', ghostObserver(slot))
+      for (const invariant of [GOOD_STACK, NO_CLOBBER]) host.add(INVARIANTS, invariant.name, invariant)
+    },
+  })
+}
