@@ -1,0 +1,35 @@
+import { type Machine, readMsr } from '@trapframe/core'
+import { IA32_CSTAR, IA32_LSTAR } from '@trapframe/idt'
+import { GUEST_CODE, GUEST_DATA, GUEST_STACKS, HOST_CODE, HOST_DATA } from '../layout/memory.js'
+
+/**
+ * The addresses that scenarios and traces may name: those of the entry and exit code, of the trampolines, and where a
+ * program may go. `syscall_entry` is the first ring 0 instruction after SYSCALL under either delivery; the names of the
+ * other CPUs' trampolines end in their number.
+ */
+export function bootLabels(
+  machine: Machine,
+  text: ReadonlyMap<string, bigint>,
+  delivery: 'idt' | 'fred',
+): ReadonlyMap<string, bigint> {
+  const labels = new Map(text)
+  if (delivery === 'fred') {
+    labels.set('syscall_entry', text.get('entry_FRED_R3')!)
+  } else {
+    for (const cpu of machine.cpus) {
+      const suffix = cpu.id === 0 ? '' : `_${cpu.id}`
+      labels.set(`syscall_entry${suffix}`, readMsr(cpu, IA32_LSTAR))
+      labels.set(`lstar_trampoline${suffix}`, readMsr(cpu, IA32_LSTAR))
+      labels.set(`cstar_trampoline${suffix}`, readMsr(cpu, IA32_CSTAR))
+    }
+  }
+  const places = {
+    guest: GUEST_CODE,
+    guest_data: GUEST_DATA,
+    guest_stacks: GUEST_STACKS,
+    host: HOST_CODE,
+    host_data: HOST_DATA,
+  }
+  for (const [name, { linear }] of Object.entries(places)) labels.set(name, linear)
+  return labels
+}

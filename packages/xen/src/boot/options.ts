@@ -1,0 +1,81 @@
+import { type BootRequest, MachineError } from '@trapframe/core'
+import { REVISIONS, type Revision } from './decision.js'
+
+/** The options of the host kind, with a sentence each. */
+export const XEN_OPTIONS = {
+  revision: 'which Xen: "rfc" (default) or "upstream"',
+  ist: 'NMI, #DB and #MC have stacks of their own under the IDT (default true); #DF always has',
+  smap: 'supervisor code may not touch user pages (default true where the CPU can)',
+  smep: 'supervisor code may not run from user pages (default true where the CPU can)',
+  shadowStacks: 'supervisor shadow stacks (default true where the CPU can)',
+  ibt: 'supervisor indirect branch tracking (default true where the CPU can)',
+} as const
+
+/** What a boot request asks for, in Xen's own terms. */
+export interface XenRequest {
+  readonly revision: Revision
+  readonly ist: boolean
+  /** The command line, with what `delivery` and the options mean at its end. */
+  readonly commandLine: string
+  /** What must be there because the request says so: features by option. */
+  readonly needs: readonly { readonly option: string; readonly feature: string }[]
+}
+
+/** What each option writes on the command line, and the CPU's feature that it needs. */
+const SWITCHES = [
+  { option: 'smap', word: 'smap=', feature: 'smap' },
+  { option: 'smep', word: 'smep=', feature: 'smep' },
+  { option: 'shadowStacks', word: 'cet=shstk=', feature: 'cet-ss' },
+  { option: 'ibt', word: 'cet=ibt=', feature: 'cet-ibt' },
+] as const
+
+/** Translates a request. @throws MachineError for a delivery, an option or a value that Xen does not know */
+export function readRequest({ delivery, cmdline, options = {} }: BootRequest): XenRequest {
+  if (delivery !== undefined && delivery !== 'idt' && delivery !== 'fred') {
+    throw new MachineError('xen-delivery', `host "xen" cannot deliver through "${delivery}"`, {
+      hint: 'its deliveries are idt and fred',
+    })
+  }
+  if (delivery !== undefined && cmdline !== undefined) {
+    throw new MachineError('xen-request', `delivery "${delivery}" and cmdline "${cmdline}" are both given`, {
+      hint: `delivery "${delivery}" is the command line fred=${delivery === 'fred' ? 1 : 0}: keep one of the two`,
+    })
+  }
+  for (const name of Object.keys(options)) {
+    if (Object.hasOwn(XEN_OPTIONS, name)) continue
+    throw new MachineError('xen-option', `host "xen" has no option "${name}"`, {
+      hint: `it has ${Object.keys(XEN_OPTIONS).join(', ')}`,
+    })
+  }
+  const words = cmdline === undefined ? [] : [cmdline]
+  if (delivery !== undefined) words.push(`fred=${delivery === 'fred' ? 1 : 0}`)
+  const needs: { option: string; feature: string }[] = []
+  for (const { option, word, feature } of SWITCHES) {
+    const wanted = booleanOption(options, option)
+    if (wanted === undefined) continue
+    words.push(`${word}${wanted ? 1 : 0}`)
+    if (wanted) needs.push({ option, feature })
+  }
+  return {
+    revision: revisionOption(options),
+    ist: booleanOption(options, 'ist') ?? true,
+    commandLine: words.join(' '),
+    needs,
+  }
+}
+
+function booleanOption(options: Readonly<Record<string, unknown>>, name: string): boolean | undefined {
+  const value = options[name]
+  if (value === undefined || typeof value === 'boolean') return value
+  throw new MachineError('xen-option', `option "${name}" of host "xen" is ${shown(value)}`, { hint: 'true or false' })
+}
+
+function revisionOption({ revision = 'rfc' }: Readonly<Record<string, unknown>>): Revision {
+  const known = REVISIONS.find((name) => name === revision)
+  if (known !== undefined) return known
+  throw new MachineError('xen-option', `option "revision" of host "xen" is ${shown(revision)}`, {
+    hint: `one of ${REVISIONS.join(', ')}`,
+  })
+}
+
+const shown = (value: unknown): string => JSON.stringify(value) ?? String(value)

@@ -1,0 +1,32 @@
+import { IDT_FUNCTIONS } from '../entry/functions.js'
+import { VECTOR_INT80, VECTOR_INT82 } from '../entry/vectors.js'
+import type { XenFunction } from './context.js'
+import { handleException } from './exceptions.js'
+import { faultingAddress, toGuest } from './guest.js'
+import { doubleFault } from './panic.js'
+
+/** An exception's handler: the vector is in the registers, the address of #PF in CR2. */
+const exception: XenFunction = (call) =>
+  handleException(call, Number(call.regs.get('entry_vector')) & 0xff, faultingAddress(call.cpu))
+
+const softwareInterrupt =
+  (vector: number): XenFunction =>
+  (call) =>
+    toGuest(call, { kind: 'software-interrupt', vector, length: 2 })
+
+/** Functions that are not the handler of an exception. */
+const OTHERS: Readonly<Record<string, XenFunction>> = {
+  do_double_fault: doubleFault,
+  do_IRQ: () => 'return',
+  do_int80: softwareInterrupt(VECTOR_INT80),
+  do_int82: softwareInterrupt(VECTOR_INT82),
+  do_syscall: (call) => toGuest(call, { kind: 'syscall' }),
+  do_syscall32: (call) => toGuest(call, { kind: 'syscall32' }),
+  do_sysenter: (call) => toGuest(call, { kind: 'sysenter' }),
+}
+
+/** What the IDT's entry code calls, by name. */
+export const IDT_HANDLERS: readonly (readonly [name: string, run: XenFunction])[] = IDT_FUNCTIONS.map((name) => [
+  name,
+  OTHERS[name] ?? exception,
+])

@@ -1,0 +1,81 @@
+import {
+  ACCESS_UNUSABLE,
+  type Cpu,
+  CS,
+  codeAccess64,
+  DS,
+  dataAccess,
+  ES,
+  FS,
+  GS,
+  HALTED,
+  type ProgramSite,
+  type SegmentNumber,
+  SS,
+  STATUS,
+} from '@trapframe/core'
+import { IA32_FRED_CONFIG } from '@trapframe/fred'
+import { idleRsp, primarySsp, setCurrent } from './handlers/guest.js'
+import { endOf, GUEST_CODE, guestStackOf, HOST_CODE, stackOf } from './layout/memory.js'
+import { FLAT_USER_CS64, FLAT_USER_SS, HYPERVISOR_CS, HYPERVISOR_DS32 } from './layout/selectors.js'
+import { PAGE_BYTES, primaryShadowEnd, tokenOf } from './layout/stack.js'
+import { writeToken } from './setup/cet.js'
+
+const FLAT_LIMIT = 0xffff_ffff
+/** IF, and the bit that is always 1: what Xen gives a new vCPU, and runs with itself. */
+const INITIAL_RFLAGS = 0x202n
+
+/** Ring 3 of a 64-bit PV guest, kernel or user: to the CPU they are the same. */
+export const GUEST_SITE: ProgramSite = {
+  origin: GUEST_CODE.linear,
+  capacity: GUEST_CODE.pages * PAGE_BYTES,
+  cpl: 3,
+  enter(cpu) {
+    leaveWhateverRan(cpu)
+    loadSegments(cpu, 3, FLAT_USER_CS64, FLAT_USER_SS)
+    cpu.rip = GUEST_CODE.linear
+    cpu.rsp = endOf(guestStackOf(cpu.id))
+    setShadowStack(cpu, false)
+    setCurrent(cpu, 'guest')
+  },
+}
+
+/** Xen's own code, on the primary stack, outside of any event: what its idle loop or an initcall would be. */
+export const HOST_SITE: ProgramSite = {
+  origin: HOST_CODE.linear,
+  capacity: HOST_CODE.pages * PAGE_BYTES,
+  cpl: 0,
+  enter(cpu) {
+    leaveWhateverRan(cpu)
+    loadSegments(cpu, 0, HYPERVISOR_CS, HYPERVISOR_DS32)
+    cpu.rip = HOST_CODE.linear
+    cpu.rsp = idleRsp(stackOf(cpu.id).linear)
+    setShadowStack(cpu, true)
+    setCurrent(cpu, 'idle')
+  },
+}
+
+function leaveWhateverRan(cpu: Cpu): void {
+  cpu.words[STATUS] = cpu.words[STATUS]! & ~HALTED
+  const config = cpu.machine.msrs.get(IA32_FRED_CONFIG)!
+  cpu.words[config.slot] = cpu.words[config.slot]! & ~3
+}
+
+function loadSegments(cpu: Cpu, cpl: number, cs: number, ss: number): void {
+  const flat = { base: 0n, limit: FLAT_LIMIT }
+  cpu.setSegment(CS, { ...flat, selector: cs, access: codeAccess64(cpl) })
+  cpu.setSegment(SS, { ...flat, selector: ss, access: dataAccess(cpl) })
+  const unused: readonly SegmentNumber[] = [DS, ES, FS, GS]
+  for (const n of unused) cpu.setSegment(n, { selector: 0, base: 0n, limit: 0, access: ACCESS_UNUSABLE })
+  cpu.setCpl(cpl)
+  cpu.rflags = INITIAL_RFLAGS
+}
+
+/** Under the IDT the primary shadow stack's token is busy exactly while Xen runs on it; FRED has no tokens. */
+function setShadowStack(cpu: Cpu, inXen: boolean): void {
+  if (!cpu.supervisorShadowStack) return
+  if (cpu.mechanism?.transferPolicy.shadowStackTokens === true) {
+    writeToken(cpu, tokenOf(primaryShadowEnd(stackOf(cpu.id).linear)), inXen)
+  }
+  cpu.ssp = inXen ? primarySsp(cpu) : 0n
+}
