@@ -1,0 +1,5 @@
+/** The options of commands that make machines. */
+export const PLUGIN_OPTIONS = {
+  plugin: { type: 'string', valueHint: 'MODULE', description: 'load a plugin: a path or a package (may be repeated)' },
+  'allow-plugins': { type: 'boolean', description: 'let scenarios load the plugins that they name' },
+} as const

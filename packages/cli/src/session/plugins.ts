@@ -1,0 +1,12 @@
+import type { Plugin } from '@trapframe/core'
+import { explore } from '@trapframe/explore'
+import { fred } from '@trapframe/fred'
+import { idt } from '@trapframe/idt'
+import { isa } from '@trapframe/isa'
+import { xen } from '@trapframe/xen'
+import { verbs } from '../verbs/plugin.js'
+
+/** The plugins that every scenario has. */
+export function officialPlugins(): Plugin[] {
+  return [isa(), idt(), fred(), xen(), explore(), verbs()]
+}

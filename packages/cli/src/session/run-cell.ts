@@ -1,0 +1,130 @@
+import { type Cpu, checkedStep, MachineError, step, type TraceEntry, UserError } from '@trapframe/core'
+import { checkInvariants, INVARIANTS } from '@trapframe/explore'
+import { ScenarioError } from '../error/scenario-error.js'
+import { DELIVERY_VIEWS } from '../verbs/slots.js'
+import type { CellRun, Outcome, Step, Violation } from './cell-run.js'
+import { Moments } from './moments.js'
+import { hasDeliverableEvent } from './pending.js'
+import type { PreparedCell } from './prepare.js'
+import { Recorder } from './recorder.js'
+import { nextCpu } from './schedule.js'
+import { regionFinder, symbolizer } from './symbols.js'
+
+export interface RunOptions {
+  /** Each step is made twice, from a snapshot, and must have the same result. */
+  readonly check?: boolean
+  /** Keep every step, not only the deliveries. */
+  readonly history?: boolean
+}
+
+/** What a run leaves: the run itself, and injections whose moment did not come. */
+export interface Finished {
+  readonly run: CellRun
+  readonly missed: readonly PreparedCell['injections'][number][]
+}
+
+/**
+ * Runs a prepared cell to its end. The cell's machine is used up by it.
+ *
+ * @throws ScenarioError when the run meets what the model does not have, with the line of the program where there is one
+ */
+export function runCell(prepared: PreparedCell, options: RunOptions = {}): Finished {
+  const { scenario, cell, machine, boot, programs, injections, expectations } = prepared
+  const views = new Map(machine.contributions(DELIVERY_VIEWS).map(({ name, value }) => [name, value] as const))
+  const regionOf = regionFinder(machine, boot)
+  const recorder = new Recorder(views, regionOf)
+  const moments = new Moments(injections, machine.cpus)
+  const history: Step[] = []
+  const violations: Violation[] = []
+  const trace: TraceEntry[] = []
+  const observers = [recorder.observer, ...expectations.flatMap(({ check }) => check.observer ?? [])]
+  const release = observers.map((observer) => machine.observe(observer))
+  if (expectations.some(({ check }) => check.trace)) release.push(machine.trace.record((entry) => trace.push(entry)))
+
+  const canStep = (cpu: Cpu): boolean =>
+    cell.start.length > 0 && !cpu.isShutdown && (hasDeliverableEvent(cpu) || !(cpu.halted || programs.atEnd(cpu)))
+
+  let taken = 0
+  try {
+    for (const cpu of machine.cpus) moments.arrived(cpu)
+    let last = machine.cpus.length - 1
+    while (taken < scenario.steps) {
+      const number = taken + 1
+      moments.beforeStep(number)
+      let chosen = nextCpu(number, scenario.schedule, last, machine.cpus.length, (id) => canStep(machine.cpus[id]!))
+      if (chosen === null) {
+        if (!moments.awaitsStep(number)) break
+        chosen = last
+      }
+      last = chosen
+      taken = number
+      const cpu = machine.cpus[chosen]!
+      const source = programs.lines.get(cpu.rip)
+      const injected = moments.takeFresh(chosen)
+      recorder.begin(number, cpu)
+      const kind = canStep(cpu) ? advance(prepared, cpu, options.check === true) : 'idle'
+      const entry = recorder.end(kind, injected, source)
+      if (options.history) history.push(entry)
+      for (const { invariant, message, cpu: id } of checkInvariants(machine, boot)) {
+        violations.push({ invariant, message, cpu: id, step: number })
+      }
+      if (kind !== 'idle') moments.arrived(cpu)
+    }
+  } finally {
+    for (const end of release) end()
+  }
+
+  const outcomes = machine.cpus.map((cpu) => outcomeOf(cpu, canStep(cpu)))
+  const nameOf = symbolizer(programs.labels)
+  const run: CellRun = {
+    machine,
+    boot,
+    labels: programs.labels,
+    outcome: WORST.find((outcome) => outcomes.includes(outcome)) ?? 'done',
+    outcomes,
+    steps: taken,
+    history,
+    deliveries: recorder.deliveries,
+    violations,
+    invariants: machine.contributions(INVARIANTS).map(({ name }) => name),
+    log: [...boot.log, ...recorder.log],
+    trace,
+    nameOf,
+    regionOf,
+  }
+  return { run, missed: moments.missed() }
+}
+
+const WORST: readonly Outcome[] = ['shutdown', 'running', 'halted', 'done']
+
+function outcomeOf(cpu: Cpu, canStep: boolean): Outcome {
+  if (cpu.isShutdown) return 'shutdown'
+  if (canStep) return 'running'
+  return cpu.halted ? 'halted' : 'done'
+}
+
+/** One step; an error of the model's limits is told at the line of the program that met them. */
+function advance({ scenario, cell, programs }: PreparedCell, cpu: Cpu, check: boolean): Step['kind'] {
+  const line = programs.lines.get(cpu.rip)
+  try {
+    return check ? checkedStep(cpu.machine, cpu) : step(cpu)
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    const place =
+      line === undefined
+        ? scenario.places.key(['name'])
+        : { file: scenario.file, line: line.line, column: columnOf(scenario.places.source, line.line) }
+    const where = cell.name === '' ? '' : ` (in cell ${cell.name})`
+    throw new ScenarioError(`${error.message}${where}`, place, error.hint ?? hintFor(error), error)
+  }
+}
+
+function hintFor(error: UserError): string | undefined {
+  return error instanceof MachineError ? undefined : 'trapframe stops rather than guess what it would do'
+}
+
+/** Column of the first character of a line that is no blank. */
+function columnOf(source: string, line: number): number {
+  const text = source.split(/\r?\n/)[line - 1] ?? ''
+  return text.length - text.trimStart().length + 1
+}

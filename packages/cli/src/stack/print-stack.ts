@@ -1,0 +1,52 @@
+import type { Plugin } from '@trapframe/core'
+import { EXIT_OK, type ExitCode } from '../command/exit.js'
+import { UsageError } from '../error/usage-error.js'
+import { toJson } from '../report/json.js'
+import { MACHINE } from '../scenario/grammar.js'
+import { bootMachine } from '../session/machine.js'
+import { loadPlugins } from '../session/modules.js'
+import { officialPlugins } from '../session/plugins.js'
+import { painter } from '../terminal/style.js'
+import type { Terminal } from '../terminal/terminal.js'
+import { drawStackMap } from './draw.js'
+
+export interface StackOptions {
+  readonly cpu: string
+  readonly host: string
+  readonly delivery: string | undefined
+  readonly revision: string | undefined
+  /** `name=value`, as the command line has them. */
+  readonly options: readonly string[]
+  readonly modules: readonly string[]
+  readonly json: boolean
+}
+
+/** Boots the host and prints the stack map that it reads back. @throws UsageError when the machine cannot be had */
+export async function printStack(terminal: Terminal, options: StackOptions): Promise<ExitCode> {
+  const { cpu, host, delivery, revision, json } = options
+  const plugins: Plugin[] = officialPlugins()
+  for (const module of options.modules) plugins.push(...(await loadPlugins(module, process.cwd())))
+  const spec = MACHINE.parse({
+    cpu,
+    host,
+    ...(delivery === undefined ? {} : { delivery }),
+    ...(revision === undefined ? {} : { revision }),
+    options: Object.fromEntries(options.options.map(parseOption)),
+  })
+  const booted = bootMachine(spec, plugins)
+  if (!('machine' in booted)) throw new UsageError(booted[0]!.message, booted[0]!.hint)
+  const map = booted.boot.stackMap(booted.machine.cpu)
+  const about = { cpu, host, ...(revision === undefined ? {} : { revision }), reasons: booted.boot.reasons }
+  terminal.out.write(json ? toJson({ ...about, map }) : drawStackMap(map, about, painter(terminal.out)))
+  return EXIT_OK
+}
+
+/** `ist=false` as name and value. */
+function parseOption(written: string): [name: string, value: unknown] {
+  const equals = written.indexOf('=')
+  if (equals < 1)
+    throw new UsageError(`"${written}" is no option of a host`, 'write --option NAME=VALUE, such as --option ist=false')
+  const value = written.slice(equals + 1)
+  const known: Readonly<Record<string, boolean>> = { true: true, false: false }
+  return [written.slice(0, equals), known[value] ?? (/^[0-9]+$/.test(value) ? Number(value) : value)]
+}
