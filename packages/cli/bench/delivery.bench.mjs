@@ -8,23 +8,25 @@ import { isa } from '@trapframe/isa'
 import { Bench } from 'tinybench'
 
 const ROUND_TRIPS = 20_000
+/** dec rcx; jnz the dec. */
+const COUNTDOWN = Uint8Array.of(0x48, 0xff, 0xc9, 0x75, 0xfb)
 /** int 0x80; dec rcx; jnz the int. The handler is one IRETQ, ERETS or ERETU. */
 const LOOP = Uint8Array.of(0xcd, 0x80, 0x48, 0xff, 0xc9, 0x75, 0xf9)
 const INSTRUCTIONS = 4
 
-function loopMachine(delivery, cpl) {
+function loopMachine(delivery, cpl, code = LOOP, instructions = INSTRUCTIONS) {
   const machine = createMachine({ cpu: 'panther-lake', plugins: [isa(), delivery === 'idt' ? idt() : fred()] })
   const boot = machine.boot(`flat-${delivery}`)
   const site = cpl === 3 ? boot.sites.guest : boot.sites.host
-  machine.space(0n).write(site.origin, LOOP)
+  machine.space(0n).write(site.origin, code)
   site.enter(machine.cpu)
-  const end = site.origin + BigInt(LOOP.length)
+  const end = site.origin + BigInt(code.length)
   return {
     machine,
     trips(count) {
       machine.cpu.rip = site.origin
       machine.cpu.setGpr(1, BigInt(count))
-      run(machine.cpu, count * INSTRUCTIONS)
+      run(machine.cpu, count * instructions)
       if (machine.cpu.rip !== end) throw new Error(`the loop went astray: RIP ${machine.cpu.rip.toString(16)}`)
     },
   }
@@ -46,6 +48,8 @@ function bareFrames(count) {
 
 const bench = new Bench({ time: 1500, warmupTime: 500 })
 bench.add('bare frame, written and read', () => bareFrames(ROUND_TRIPS))
+const countdown = loopMachine('idt', 0, COUNTDOWN, 2)
+bench.add('two plain instructions (dec, jnz)', () => countdown.trips(ROUND_TRIPS))
 for (const delivery of ['idt', 'fred']) {
   for (const cpl of [0, 3]) {
     const loop = loopMachine(delivery, cpl)
@@ -55,13 +59,14 @@ for (const delivery of ['idt', 'fred']) {
 await bench.run()
 const perSecond = (task) => (ROUND_TRIPS * 1000) / task.result.latency.p50
 const bare = perSecond(bench.tasks[0])
-console.table(
-  bench.tasks.map((task) => ({
-    'round trips': task.name,
-    'M/s (median)': (perSecond(task) / 1e6).toFixed(2),
-    'ns each': (1e9 / perSecond(task)).toFixed(0),
-    'of a bare frame': `1 / ${(bare / perSecond(task)).toFixed(1)}`,
-  })),
+print(
+  ['loop', 'M/s', 'ns each', 'bare frames'],
+  bench.tasks.map((task) => [
+    task.name,
+    (perSecond(task) / 1e6).toFixed(2),
+    (1e9 / perSecond(task)).toFixed(0),
+    (bare / perSecond(task)).toFixed(1),
+  ]),
 )
 
 const { machine } = loopMachine('idt', 3)
@@ -82,10 +87,19 @@ states
     machine.hash()
   })
 await states.run()
-console.table(
-  states.tasks.map((task) => ({
-    state: task.name,
-    'µs (median)': (task.result.latency.p50 * 1000).toFixed(2),
-    'k/s': (1 / task.result.latency.p50).toFixed(0),
-  })),
+print(
+  ['state of one CPU', 'µs', 'k/s'],
+  states.tasks.map((task) => [
+    task.name,
+    (task.result.latency.p50 * 1000).toFixed(2),
+    (1 / task.result.latency.p50).toFixed(0),
+  ]),
 )
+
+/** A table of medians: the first column to the left, numbers to the right. */
+function print(head, rows) {
+  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column].length)))
+  const line = (row) =>
+    row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column] + 3))).join('')
+  console.log(`\n${[head, ...rows].map(line).join('\n')}`)
+}
