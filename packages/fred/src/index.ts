@@ -1,5 +1,6 @@
 /** FRED event delivery as a plugin of `@trapframe/core`. */
 
+export { DELIVERY_STEPS } from './delivery/delivery-steps.js'
 export { checkExtendedFeature } from './delivery/event-data.js'
 export { FLAT_FRED } from './flat/host.js'
 export { decodeFrame, encodeFrame, type FredFrame, type ReservedBits, readFrame } from './frame/frame.js'

@@ -15,11 +15,12 @@ import {
   SS,
   STATUS,
   TF,
+  tssRspOffset,
   UnsupportedError,
   VM,
 } from '@trapframe/core'
 import { describe, expect, test } from 'vitest'
-import { GUEST_CODE, GUEST_STACK_TOP, handlerAddress, IDT_TABLE, stackTop } from './flat/memory.js'
+import { GDT, GUEST_CODE, GUEST_STACK_TOP, handlerAddress, IDT_TABLE, stackTop, tssAddress } from './flat/memory.js'
 import { readFrame } from './frame.js'
 import { encodeGate, GATE_BYTES, type Gate, readGate } from './gate.js'
 import { idt } from './plugin.js'
@@ -117,9 +118,22 @@ describe('the stack', () => {
     expect(readFrame(cpu, 13)).toMatchObject({ rip: 0x12_0000n, cs: 8, ss: 0x10, errorCode: 0x1234 })
   })
 
+  test('a handler of ring 1: RSP1, and SS is null with RPL 1; from there ring 0 is one more step inward', () => {
+    const { cpu } = flat()
+    cpu.space.write64(GDT + 0x30n, 0x00af_bb00_0000_ffffn)
+    cpu.space.write64(tssAddress(0) + BigInt(tssRspOffset(1)), stackTop(0, 1))
+    setGate(cpu, 0x20, { selector: 0x30 })
+    raise(cpu, { kind: 'externalInterrupt', vector: 0x20 })
+    expect([cpu.cpl, cpu.rsp, cpu.segment(CS).selector]).toEqual([1, stackTop(0, 1) - 40n, 0x31])
+    expect(cpu.segment(SS)).toMatchObject({ selector: 1, access: 0x1_0000 })
+    raise(cpu, { kind: 'externalInterrupt', vector: 0x21 })
+    expect([cpu.cpl, cpu.rsp]).toEqual([0, stackTop(0, 0) - 40n])
+    expect(readFrame(cpu, null)).toMatchObject({ cs: 0x31, ss: 1 })
+  })
+
   test('a conforming handler runs at the CPL that it interrupts, on its stack and with its privilege', () => {
     const { cpu } = flat()
-    cpu.space.write64(0x10_0000n + 0x30n, 0x00af_9f00_0000_ffffn)
+    cpu.space.write64(GDT + 0x30n, 0x00af_9f00_0000_ffffn)
     setGate(cpu, 0x20, { selector: 0x30 })
     raise(cpu, { kind: 'externalInterrupt', vector: 0x20 })
     expect([cpu.cpl, cpu.rsp, cpu.segment(CS).selector]).toEqual([3, GUEST_STACK_TOP - 40n, 0x33])

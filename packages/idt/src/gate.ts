@@ -12,6 +12,8 @@ import {
   SOFTWARE_EXCEPTION,
   SOFTWARE_INTERRUPT,
   TABLE_LIMIT,
+  TYPE_INTERRUPT_GATE,
+  TYPE_TRAP_GATE,
 } from '@trapframe/core'
 
 /** Bytes of a gate in the 64-bit IDT (SDM 3A 6.14.1). */
@@ -32,9 +34,6 @@ export interface Gate {
   readonly present: boolean
 }
 
-const TYPE_INTERRUPT = 0xe
-const TYPE_TRAP = 0xf
-
 /** The 16 bytes of a gate. Left out: IST 0, an interrupt gate, DPL 0, present. */
 export function encodeGate(gate: Pick<Gate, 'offset' | 'selector'> & Partial<Gate>): Uint8Array {
   const { offset, selector, ist = 0, type = 'interrupt', dpl = 0, present = true } = gate
@@ -43,7 +42,7 @@ export function encodeGate(gate: Pick<Gate, 'offset' | 'selector'> & Partial<Gat
   view.setUint16(0, Number(offset & 0xffffn), true)
   view.setUint16(2, selector, true)
   view.setUint8(4, ist & 7)
-  view.setUint8(5, (present ? 0x80 : 0) | ((dpl & 3) << 5) | (type === 'trap' ? TYPE_TRAP : TYPE_INTERRUPT))
+  view.setUint8(5, (present ? 0x80 : 0) | ((dpl & 3) << 5) | (type === 'trap' ? TYPE_TRAP_GATE : TYPE_INTERRUPT_GATE))
   view.setUint16(6, Number((offset >> 16n) & 0xffffn), true)
   view.setUint32(8, Number((offset >> 32n) & 0xffff_ffffn), true)
   return bytes
@@ -54,7 +53,7 @@ export function decodeGate(bytes: Uint8Array): Gate | null {
   const view = new DataView(bytes.buffer, bytes.byteOffset, GATE_BYTES)
   const attributes = view.getUint8(5)
   const type = attributes & 0x1f
-  if (type !== TYPE_INTERRUPT && type !== TYPE_TRAP) return null
+  if (type !== TYPE_INTERRUPT_GATE && type !== TYPE_TRAP_GATE) return null
   return {
     offset:
       (BigInt(view.getUint32(8, true)) << 32n) |
@@ -62,7 +61,7 @@ export function decodeGate(bytes: Uint8Array): Gate | null {
       BigInt(view.getUint16(0, true)),
     selector: view.getUint16(2, true),
     ist: view.getUint8(4) & 7,
-    type: type === TYPE_TRAP ? 'trap' : 'interrupt',
+    type: type === TYPE_TRAP_GATE ? 'trap' : 'interrupt',
     dpl: (attributes >>> 5) & 3,
     present: (attributes & 0x80) !== 0,
   }

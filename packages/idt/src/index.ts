@@ -1,5 +1,6 @@
 /** IDT event delivery for trapframe: gates, TSS, IST, IRET, SYSCALL, SWAPGS. */
 
+export { DELIVERY_STEPS } from './delivery-steps.js'
 export { decodeFrame, FRAME_BYTES, type Frame, readFrame } from './frame.js'
 export { decodeGate, encodeGate, GATE_BYTES, type Gate, readGate } from './gate.js'
 export { IDT } from './mechanism.js'

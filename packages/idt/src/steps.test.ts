@@ -15,6 +15,7 @@ import {
   vectorName,
 } from '@trapframe/core'
 import { describe, expect, test } from 'vitest'
+import { DELIVERY_STEPS } from './delivery-steps.js'
 import {
   GDT,
   handlerAddress,
@@ -67,6 +68,7 @@ const CHECKS: readonly Check[] = [
     fault: [13, GATE],
     break: (cpu) => void (cpu.words[IDTR + TABLE_LIMIT] = VECTOR * GATE_BYTES + 14),
   },
+  { name: 'it can be read', field: 'idt page', fault: [14, 0], break: (cpu) => cpu.space.unmap(IDT_TABLE) },
   { name: 'it is an interrupt or a trap gate', field: 'type', fault: [13, GATE], break: (cpu) => setType(cpu, 0xc) },
   {
     name: 'INT n, INT3, INTO: its DPL is not below CPL',
@@ -87,6 +89,7 @@ const CHECKS: readonly Check[] = [
     fault: [13, 0xfff8],
     break: (cpu) => setGate(cpu, { selector: 0xfff8 }),
   },
+  { name: 'its descriptor can be read', field: 'gdt page', fault: [14, 0], break: (cpu) => cpu.space.unmap(GDT) },
   {
     name: 'it names 64-bit code whose DPL is not above CPL',
     field: 'selector',
@@ -105,6 +108,7 @@ const CHECKS: readonly Check[] = [
     fault: [10, tssSelector(0)],
     break: (cpu) => void (cpu.words[segmentSlot(TR) + SEGMENT_LIMIT] = 28 + 8 * IST + 6),
   },
+  { name: 'the TSS can be read', field: 'tss page', fault: [14, 0], break: (cpu) => cpu.space.unmap(tssAddress(0)) },
   {
     name: 'the stack pointer is canonical',
     field: 'rsp',
@@ -229,5 +233,19 @@ describe('IDT delivery, step by step: each check has its fault, and the earlier 
     const section = readme.slice(readme.indexOf('## Delivery, step by step'))
     const rows = [...section.matchAll(/^\| *\d+ *\| (.*?) *\| (#[A-Z]+)/gm)].map(([, name, fault]) => [name, fault])
     expect(rows).toEqual(CHECKS.map(({ name, fault }) => [name, vectorName(fault[0])]))
+  })
+
+  test('DELIVERY_STEPS has these checks in this order, with these faults, and then what cannot fail', () => {
+    const codes: Readonly<Record<string, number>> = { gate: GATE, TR: tssSelector(0), '0': 0 }
+    const checks = DELIVERY_STEPS.slice(0, CHECKS.length)
+    for (const [i, { text, fault }] of checks.entries()) {
+      const { name, fault: provoked } = CHECKS[i]!
+      expect([text, fault!.vector]).toEqual([name, provoked[0]])
+      // `selector` is whatever was broken
+      const code = codes[fault!.errorCode ?? '']
+      if (code !== undefined) expect(provoked[1]).toBe(code)
+    }
+    const rest = DELIVERY_STEPS.slice(CHECKS.length)
+    expect(rest.map(({ stage, fault }) => [stage, fault])).toEqual(rest.map(() => ['registers', undefined]))
   })
 })

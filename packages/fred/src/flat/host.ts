@@ -111,6 +111,7 @@ function boot(machine: Machine, request: BootRequest): Boot {
       ['host', HOST_CODE],
       ['host_data', HOST_DATA],
       ['gdt', GDT],
+      ...LEVELS.map((level) => [`sl${level}_top`, stackTop(0, level)] as const),
     ]),
     sites: { guest: guestSite, host: hostSite },
     areas: memoryAreas(machine.cpus.length),

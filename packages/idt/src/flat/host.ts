@@ -58,12 +58,14 @@ import {
   memoryAreas,
   PAGE,
   SITE_PAGES,
+  STACK_COUNT,
   SYSCALL_ENTRY,
   SYSCALL_ENTRY_32,
   SYSENTER_ENTRY,
   shadowTable,
   shadowToken,
   stackTop,
+  tssAddress,
   tssSelector,
 } from './memory.js'
 import { flatStackMap } from './stack-map.js'
@@ -109,7 +111,7 @@ function boot(machine: Machine, request: BootRequest): Boot {
   }
 }
 
-/** `handler_14` and `handler_pf` are the same place. */
+/** `handler_14` and `handler_pf` are the same place. TSS and stacks are those of CPU 0. */
 function labels(): Map<string, bigint> {
   const map = new Map([
     ['guest', GUEST_CODE],
@@ -118,10 +120,13 @@ function labels(): Map<string, bigint> {
     ['host_data', HOST_DATA],
     ['gdt', GDT],
     ['idt', IDT_TABLE],
+    ['tss', tssAddress(0)],
     ['syscall_entry', SYSCALL_ENTRY],
     ['syscall_entry_32', SYSCALL_ENTRY_32],
     ['sysenter_entry', SYSENTER_ENTRY],
   ])
+  map.set('primary_top', stackTop(0, 0))
+  for (let n = 1; n < STACK_COUNT; n++) map.set(`ist${n}_top`, stackTop(0, n))
   for (let vector = 0; vector < 256; vector++) {
     map.set(`handler_${vector}`, handlerAddress(vector))
     const name = /^#?([A-Z]+)$/.exec(vectorName(vector))?.[1]

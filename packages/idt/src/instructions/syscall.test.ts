@@ -85,6 +85,18 @@ describe('SYSRET', () => {
     expect([cpu.codeSize, cpu.rip, cpu.segment(CS).selector]).toEqual([32, 0x40_0000n, 0x1b])
   })
 
+  test.each([
+    ['panther-lake', 0, handlerAddress(6)],
+    ['zen4', 3, GUEST_CODE],
+  ])('in compatibility mode of ring 0 on %s: CPL %i', (model, cpl, rip) => {
+    const { machine, cpu } = flat({ cpu: model, site: 'host', source: 'db 0x0f, 0x07' })
+    cpu.setSegment(CS, { selector: 8, base: 0n, limit: 0xffff_ffff, access: 0xc09b })
+    cpu.setGpr(RCX, GUEST_CODE)
+    cpu.rflags = 0x2n
+    machine.step()
+    expect([cpu.cpl, cpu.rip, cpu.rflags & 0x200n]).toEqual([cpl, rip, cpl === 3 ? 0x200n : 0n])
+  })
+
   test('in ring 3 it is #GP(0)', () => {
     const { machine, cpu } = flat({ source: RETURN64 })
     machine.step()
