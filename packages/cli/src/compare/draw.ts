@@ -1,4 +1,4 @@
-import { plural } from '../report/pretty.js'
+import { plural } from '../report/plural.js'
 import { DELIVERY_AXIS } from '../scenario/matrix.js'
 import type { CellRun } from '../session/cell-run.js'
 import { type Paint, pad, painter, type Role, width, wrap } from '../terminal/style.js'

@@ -1,5 +1,6 @@
 import { placeText } from '../error/frame.js'
 import { type Paint, pad, width } from '../terminal/style.js'
+import { plural } from './plural.js'
 import type { CellResult, ScenarioResult, Totals } from './result.js'
 
 /** Lines of the host's log that a failed cell shows. */
@@ -54,5 +55,3 @@ export function prettyTotals({ scenarios, unreadable, cells, passed, failed }: T
   ]
   return `${plural(scenarios, 'scenario')}, ${plural(cells, 'cell')}: ${parts.join(', ')}\n`
 }
-
-export const plural = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`

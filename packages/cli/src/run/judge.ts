@@ -1,3 +1,4 @@
+import { plural } from '../report/plural.js'
 import type { CellResult, ExpectationResult } from '../report/result.js'
 import type { PreparedCell } from '../session/prepare.js'
 import type { Finished } from '../session/run-cell.js'
@@ -13,7 +14,7 @@ export function judge(prepared: PreparedCell, { run, missed }: Finished): CellRe
       'step' in moment
         ? `${verb.describe(value)} before step ${moment.step}`
         : `${verb.describe(value)} at ${moment.name ?? run.nameOf(moment.address)}${moment.occurrence > 1 ? `, occurrence ${moment.occurrence}` : ''}`,
-    actual: `it did not come to that: ${run.outcome} after ${run.steps} steps`,
+    actual: `it did not come to that: ${run.outcome} after ${plural(run.steps, 'step')}`,
   }))
   for (const { verb, path, check } of expectations) {
     results.push({ verb, place: scenario.places.key(path), ...check.verdict(run) })

@@ -35,7 +35,8 @@ export class Places {
   /** The node at a path, aliases followed. */
   node(path: Path): Node | undefined {
     const [, node, whole] = this.#find(path)
-    return whole ? node : undefined
+    if (!whole) return undefined
+    return isAlias(node) ? (node.resolve(this.#document) as Node | undefined) : node
   }
 
   /** The place of a character of the file. */
@@ -79,7 +80,7 @@ export class Places {
         return [key, node, false]
       }
     }
-    return [key, isAlias(node) ? (node.resolve(this.#document) as Node | undefined) : node, true]
+    return [key, node, true]
   }
 }
 

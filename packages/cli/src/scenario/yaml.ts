@@ -29,8 +29,9 @@ export function readYaml(file: string, source: string): YamlFile {
   const wrong = (error: UserError): ScenarioErrors => new ScenarioErrors(file, source, [error])
   if (problem !== undefined) {
     const [start, end] = problem.pos
+    const word = /^[\w-]+/.exec(source.slice(start))?.[0].length ?? 1
     const newline = source.indexOf('\n', start)
-    const length = Math.max(1, Math.min(end, newline < 0 ? end : newline) - start)
+    const length = Math.max(word, Math.min(end, newline < 0 ? end : newline) - start)
     const message = EXPLANATIONS[problem.code] ?? lowerFirst(problem.message.split('\n')[0]!)
     throw wrong(new ScenarioError(`this is no YAML: ${message}`, places.offset(start, length), hintFor(source, start)))
   }

@@ -35,9 +35,9 @@ export async function openScenario(scenario: Scenario, options: OpenOptions = {}
   return prepared
 }
 
-/** Code for a label that no cell's host has. */
-function checkCode({ code }: Scenario, prepared: readonly PreparedCell[], problems: Problems): void {
-  if (prepared.length === 0) return
+/** Code for a label that no cell's host has; nothing can be said while there are cells without a host. */
+function checkCode({ code, cells }: Scenario, prepared: readonly PreparedCell[], problems: Problems): void {
+  if (prepared.length < cells.length) return
   for (const label of Object.keys(code)) {
     if (prepared.some(({ programs }) => programs.replaced.has(label))) continue
     const known = new Set(prepared.flatMap(({ boot }) => [...boot.labels.keys()]))

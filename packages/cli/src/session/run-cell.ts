@@ -1,6 +1,7 @@
-import { type Cpu, checkedStep, MachineError, step, type TraceEntry, UserError } from '@trapframe/core'
+import { type Cpu, checkedStep, MachineError, type Place, step, type TraceEntry, UserError } from '@trapframe/core'
 import { checkInvariants, INVARIANTS } from '@trapframe/explore'
 import { ScenarioError } from '../error/scenario-error.js'
+import type { Scenario } from '../scenario/scenario.js'
 import { DELIVERY_VIEWS } from '../verbs/slots.js'
 import type { CellRun, Outcome, Step, Violation } from './cell-run.js'
 import { Moments } from './moments.js'
@@ -110,10 +111,7 @@ function advance({ scenario, cell, programs }: PreparedCell, cpu: Cpu, check: bo
     return check ? checkedStep(cpu.machine, cpu) : step(cpu)
   } catch (error) {
     if (!(error instanceof UserError)) throw error
-    const place =
-      line === undefined
-        ? scenario.places.key(['name'])
-        : { file: scenario.file, line: line.line, column: columnOf(scenario.places.source, line.line) }
+    const place = line === undefined ? scenario.places.key(['name']) : statementPlace(scenario, line.line)
     const where = cell.name === '' ? '' : ` (in cell ${cell.name})`
     throw new ScenarioError(`${error.message}${where}`, place, error.hint ?? hintFor(error), error)
   }
@@ -123,8 +121,9 @@ function hintFor(error: UserError): string | undefined {
   return error instanceof MachineError ? undefined : 'trapframe stops rather than guess what it would do'
 }
 
-/** Column of the first character of a line that is no blank. */
-function columnOf(source: string, line: number): number {
-  const text = source.split(/\r?\n/)[line - 1] ?? ''
-  return text.length - text.trimStart().length + 1
+/** The first word of a line of the file. */
+function statementPlace({ file, places }: Scenario, line: number): Place {
+  const text = places.source.split(/\r?\n/)[line - 1] ?? ''
+  const column = text.length - text.trimStart().length + 1
+  return { file, line, column, length: /^\S+/.exec(text.trimStart())?.[0].length ?? 1 }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { plural } from '../../report/plural.js'
 import { integer } from '../../scenario/schema.js'
 import { OUTCOMES } from '../../session/cell-run.js'
 import { DELIVERY_VIEWS, expectationVerb } from '../slots.js'
@@ -10,7 +11,7 @@ export const OUTCOME = expectationVerb({
   bind: (wanted, { cpu, cpuGiven }) => ({
     verdict(run) {
       const outcome = cpuGiven ? run.outcomes[cpu.id]! : run.outcome
-      const steps = `${run.steps} step${run.steps === 1 ? '' : 's'}`
+      const steps = plural(run.steps, 'step')
       return {
         holds: outcome === wanted,
         expected: `outcome ${wanted}`,

@@ -8,6 +8,7 @@ import {
   SOFTWARE_INTERRUPT,
 } from '@trapframe/core'
 import { z } from 'zod'
+import { plural } from '../../report/plural.js'
 import { integer, quantity, text } from '../../scenario/schema.js'
 import type { Delivery } from '../../session/delivery.js'
 import { hex } from '../../session/symbols.js'
@@ -90,7 +91,7 @@ export const FRAME = expectationVerb<FrameSpec>({
 function closest(candidates: readonly Delivery[], features: readonly Feature[], delivered: number): string {
   const missed = (delivery: Delivery): Feature[] => features.filter((feature) => !feature.holds(delivery))
   const [nearest] = [...candidates].sort((a, b) => missed(a).length - missed(b).length)
-  if (nearest === undefined) return delivered === 0 ? 'no event was delivered' : `only ${delivered} frames`
+  if (nearest === undefined) return delivered === 0 ? 'no event was delivered' : `only ${plural(delivered, 'frame')}`
   return `${name(nearest)} has ${missed(nearest)
     .map((feature) => `${feature.name} ${feature.actual(nearest)}`)
     .join(', ')}`

@@ -1,4 +1,5 @@
 import { INVARIANTS } from '@trapframe/explore'
+import { plural } from '../../report/plural.js'
 import { oneOrMore, text } from '../../scenario/schema.js'
 import type { CellRun, Violation } from '../../session/cell-run.js'
 import { expectationVerb, type VerbContext } from '../slots.js'
@@ -53,7 +54,7 @@ export const KEEPS = expectationVerb({
         return {
           holds: broken.length === 0,
           expected: `${list.join(', ')} kept`,
-          actual: broken.length > 0 ? broken.map(violationText).join('; ') : `kept in ${run.steps} steps`,
+          actual: broken.length > 0 ? broken.map(violationText).join('; ') : `kept in ${plural(run.steps, 'step')}`,
         }
       },
     }
