@@ -63,7 +63,8 @@ function idtPointers(cpu: Cpu): TypedPointer[] {
     pointers.push({ kind: 'shadow-stack', source, use, value })
   }
   for (const ring of RINGS) add(`TSS.RSP${ring}`, ring === 0 ? 'entry from ring 3' : `ring ${ring}`, readRsp(cpu, ring))
-  const uses = new Map(IST_ENTRIES.map((n) => [n, `IST${n} (${gatesWithIst(cpu, n)})`] as const))
+  const vectors = vectorsByIst(cpu)
+  const uses = new Map(IST_ENTRIES.map((n) => [n, `IST${n} (${vectors[n]!.join(', ') || 'no gate'})`] as const))
   for (const n of IST_ENTRIES) add(`TSS.IST${n}`, uses.get(n)!, readIst(cpu, n))
   if (cpu.model.behaviour.sysenterInLongMode) {
     add('IA32_SYSENTER_ESP', 'SYSENTER', readMsr(cpu, IA32_SYSENTER_ESP))
@@ -76,11 +77,12 @@ function idtPointers(cpu: Cpu): TypedPointer[] {
   return pointers
 }
 
-function gatesWithIst(cpu: Cpu, n: number): string {
-  const names: string[] = []
+/** Names of the vectors whose gates take a stack from the TSS, by IST index. */
+function vectorsByIst(cpu: Cpu): readonly string[][] {
+  const names = Array.from({ length: 8 }, (): string[] => [])
   for (let vector = 0; vector < VECTORS; vector++) {
     const gate = readGate(cpu, vector)
-    if (gate?.present === true && gate.ist === n) names.push(vectorName(vector))
+    if (gate?.present === true) names[gate.ist]!.push(vectorName(vector))
   }
-  return names.join(', ') || 'no gate'
+  return names
 }

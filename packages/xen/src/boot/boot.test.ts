@@ -1,3 +1,4 @@
+import { pendNmi } from '@trapframe/core'
 import { describe, expect, it } from 'vitest'
 import { xenMachine } from '../../test/xen-machine.js'
 
@@ -58,6 +59,19 @@ describe('boot', () => {
   it('options come after the command line, and win', () => {
     const { cpu } = xenMachine('skylake', { cmdline: 'smap=0 smep=0', options: { smap: true } })
     expect(cpu.controls).toMatchObject({ smap: true, smep: false })
+  })
+
+  it('leaves every CPU in the idle loop, ready for whatever comes', () => {
+    for (const delivery of ['idt', 'fred']) {
+      const { machine, label } = xenMachine('panther-lake', { delivery }, 2)
+      for (const cpu of machine.cpus) {
+        expect(cpu.rip).toBe(label('idle_loop'))
+        while (machine.step(cpu.id) !== 'idle');
+        pendNmi(cpu)
+        while (machine.step(cpu.id) !== 'idle');
+        expect(cpu.halted).toBe(true)
+      }
+    }
   })
 
   it('labels name the same things under both deliveries where there is the same thing', () => {

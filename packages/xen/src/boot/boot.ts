@@ -33,7 +33,10 @@ function boot(machine: Machine, request: BootRequest): Boot {
   for (const cpu of machine.cpus) setUpCpu(cpu, text.labels, decision, wanted.revision, wanted.ist)
   const labels = bootLabels(machine, text.labels, delivery)
   const sites = { guest: GUEST_SITE, host: HOST_SITE }
-  for (const cpu of machine.cpus) HOST_SITE.enter(cpu)
+  for (const cpu of machine.cpus) {
+    HOST_SITE.enter(cpu)
+    cpu.rip = text.labels.get('idle_loop')!
+  }
   return { delivery, reasons, log, labels, sites, areas: memoryAreas(machine), stackMap: xenStackMap }
 }
 

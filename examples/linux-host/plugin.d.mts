@@ -1,0 +1,3 @@
+import type { Plugin } from '@trapframe/core'
+
+export declare const linux: Plugin
