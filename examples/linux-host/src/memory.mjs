@@ -85,11 +85,7 @@ const hostMappings = (cpus) => [
 ]
 
 /** @type {(cpus: number) => readonly Mapping[]} */
-const guestMappings = (cpus) => [
-  GUEST_CODE,
-  GUEST_DATA,
-  ...Array.from({ length: cpus }, (_, id) => guestStack(id)),
-]
+const guestMappings = (cpus) => [GUEST_CODE, GUEST_DATA, ...Array.from({ length: cpus }, (_, id) => guestStack(id))]
 
 /** Maps the kernel and the user program, and clears what an earlier boot left. @param {Machine} machine */
 export function mapMemory(machine) {

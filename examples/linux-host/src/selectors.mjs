@@ -36,7 +36,6 @@ const AVAILABLE_TSS = 0x89n
  * @returns {readonly [low: bigint, high: bigint]}
  */
 export function tssDescriptor(base, limit) {
-  const low =
-    BigInt(limit) | ((base & 0xff_ffffn) << 16n) | (AVAILABLE_TSS << 40n) | (((base >> 24n) & 0xffn) << 56n)
+  const low = BigInt(limit) | ((base & 0xff_ffffn) << 16n) | (AVAILABLE_TSS << 40n) | (((base >> 24n) & 0xffn) << 56n)
   return [low, base >> 32n]
 }

@@ -83,17 +83,14 @@ ${DISPATCH}
 ${OFF_TO_USER}
 
 idt_int80:
+    test byte [rsp + ${CS_ABOVE_VECTOR}], 3
+    jz idt_common
 ${clac}
     cld
-    test byte [rsp + ${CS_ABOVE_VECTOR}], 3
-    jz .no_swap
     swapgs
-.no_swap:
 ${SAVE}
     mov rdi, rsp
     call int80_system_call
-    test byte ${field('cs')}, 3
-    jz idt_return_to_kernel
 ${OFF_TO_USER}`
 
 /**
