@@ -1,24 +1,141 @@
 /** trapframe's core: CPUs, memory, events and the seams between them. It knows no delivery mechanism by name. */
 
-export * from './cet/endbranch.js'
-export * from './cet/shadow-stack.js'
-export * from './cpu/breakpoints.js'
+export {
+  cetSlot,
+  checkEndbranch,
+  demandEndbranch,
+  expectEndbranch,
+  resetEndbranchTracker,
+  waitsForEndbranch,
+} from './cet/endbranch.js'
+export { loadShadow32, loadShadow64, storeShadow32, storeShadow64 } from './cet/shadow-stack.js'
+export {
+  accessBreakpoints,
+  hasArmedDataBreakpoint,
+  hasArmedInstructionBreakpoint,
+  instructionBreakpoints,
+} from './cpu/breakpoints.js'
 export { writeCr0, writeCr3, writeCr4, writeCr8 } from './cpu/control-registers.js'
 export { Cpu, type Segment } from './cpu/cpu.js'
-export * from './cpu/model.js'
-export * from './driver/driver.js'
+export {
+  AMD_BEHAVIOUR,
+  COMMON_FEATURES,
+  CPU_PRESETS,
+  type CpuModel,
+  cpuModel,
+  type Feature,
+  INTEL_BEHAVIOUR,
+  resolveCpuModel,
+  type Vendor,
+  type VendorBehaviour,
+} from './cpu/model.js'
+export {
+  type Blocking,
+  CONTROL_NAMES,
+  type ControlName,
+  type Driver,
+  GPR_NAMES,
+  type GprName,
+  type InitialState,
+  type Injection,
+  type MemoryPatch,
+  type Outcome,
+  type PageRange,
+  type Registers,
+  SEGMENT_NAMES,
+  type SegmentName,
+} from './driver/driver.js'
 export { machineDriver } from './driver/machine-driver.js'
-export * from './error.js'
+export { MachineError, type Place, PluginError, UnsupportedError, UserError, type UserErrorOptions } from './error.js'
 export { deliverEvent, takeFault } from './event/deliver.js'
 export type { DeliveryStage, DeliveryStep } from './event/delivery-step.js'
-export * from './event/event.js'
-export * from './event/fault.js'
+export {
+  type CpuEvent,
+  type EventType,
+  EXTERNAL_INTERRUPT,
+  eventName,
+  externalInterrupt,
+  HARDWARE_EXCEPTION,
+  instructionEvent,
+  isInstructionEvent,
+  NMI,
+  nmi,
+  OTHER_EVENT,
+  PRIVILEGED_SOFTWARE_EXCEPTION,
+  pushesErrorCode,
+  SOFTWARE_EXCEPTION,
+  SOFTWARE_INTERRUPT,
+  VECTOR_AC,
+  VECTOR_BP,
+  VECTOR_BR,
+  VECTOR_CP,
+  VECTOR_DB,
+  VECTOR_DE,
+  VECTOR_DF,
+  VECTOR_GP,
+  VECTOR_MC,
+  VECTOR_MF,
+  VECTOR_NM,
+  VECTOR_NMI,
+  VECTOR_NP,
+  VECTOR_OF,
+  VECTOR_PF,
+  VECTOR_SS,
+  VECTOR_TS,
+  VECTOR_UD,
+  VECTOR_VE,
+  VECTOR_XM,
+  vectorName,
+} from './event/event.js'
+export {
+  ac,
+  CP_ENDBRANCH,
+  CP_FAR_RET,
+  CP_NEAR_RET,
+  CP_RSTORSSP,
+  CP_SETSSBSY,
+  cp,
+  db,
+  de,
+  doubleFault,
+  Fault,
+  type FaultClass,
+  faultClass,
+  faultEvent,
+  gp,
+  isDoubleFault,
+  nm,
+  np,
+  pf,
+  ss,
+  ts,
+  ud,
+} from './event/fault.js'
 export type { DeliveryMechanism, TransferPolicy } from './event/mechanism.js'
-export * from './event/pending.js'
+export { pendDebugTrap, pendInterrupt, pendMachineCheck, pendNmi, takePendingEvent } from './event/pending.js'
 export { type RaisedEvent, raise } from './event/raise.js'
 export { savedRflags } from './event/saved-rflags.js'
 export type { Semantics } from './instruction/code.js'
-export * from './instruction/decoded.js'
+export {
+  BASE_RIP,
+  type CodeSize,
+  type Decoded,
+  type Decoder,
+  NO_REGISTER,
+  OPERAND_BRANCH,
+  OPERAND_CONTROL,
+  OPERAND_DEBUG,
+  OPERAND_FAR,
+  OPERAND_GPR,
+  OPERAND_IMMEDIATE,
+  OPERAND_MEMORY,
+  OPERAND_OTHER,
+  OPERAND_SEGMENT,
+  OPERAND_X87,
+  OPERAND_XMM,
+  type Operand,
+  type OperandKind,
+} from './instruction/decoded.js'
 export type { InstructionDefinition } from './instruction/dispatch.js'
 export {
   effectiveAddress,
@@ -32,13 +149,40 @@ export {
 } from './instruction/operand.js'
 export { run, type StepResult, step } from './instruction/step.js'
 export { checkedStep } from './machine/check.js'
-export * from './machine/host.js'
+export type {
+  Boot,
+  BootRequest,
+  HostKind,
+  MemoryArea,
+  ProgramSite,
+  StackMap,
+  StackPointer,
+  StackRegion,
+} from './machine/host.js'
 export { createMachine, Machine, type MachineOptions, type Recipe } from './machine/machine.js'
 export { codeAccess32, codeAccess64, dataAccess, resetCpu } from './machine/reset.js'
 export type { HostRoutine } from './machine/routine.js'
 export type { Snapshot } from './machine/snapshot.js'
 export { type HostState, loadHostState } from './machine/vm-exit.js'
-export * from './memory/access.js'
+export {
+  FETCH,
+  IMPLICIT,
+  PAGE_EXECUTABLE,
+  PAGE_PRESENT,
+  PAGE_SHADOW_STACK,
+  PAGE_USER,
+  PAGE_WRITABLE,
+  type PagingControls,
+  pageFaultErrorCode,
+  pageFlags,
+  pageLetters,
+  permissionTable,
+  permits,
+  READ,
+  SHADOW_STACK,
+  USER,
+  WRITE,
+} from './memory/access.js'
 export { AddressSpace, type MappedPage } from './memory/address-space.js'
 export { carried } from './memory/carry.js'
 export {
@@ -55,8 +199,8 @@ export {
   writablePage,
 } from './memory/linear.js'
 export { PAGE_SIZE, PhysicalMemory } from './memory/physical.js'
-export * from './memory/segmented.js'
-export * from './memory/stack.js'
+export { isCanonical, linearAddress } from './memory/segmented.js'
+export { adjustStackPointer, peek, poke, push, stackAddress, stackAddressSize } from './memory/stack.js'
 export { ARCHITECTURAL_MSRS } from './msr/architectural.js'
 export {
   canonicalAddress,
@@ -68,18 +212,220 @@ export {
   readMsr,
   writeMsr,
 } from './msr/registry.js'
-export * from './plugin/plugin.js'
+export {
+  CPU_MODELS,
+  type Cr4Bit,
+  DECODER,
+  definePlugin,
+  HOSTS,
+  MECHANISMS,
+  OBSERVERS,
+  orderPlugins,
+  type Plugin,
+  type PluginHost,
+} from './plugin/plugin.js'
 export { type Combine, type Contribution, defineSlot, type Slot } from './plugin/slot.js'
-export * from './segment/descriptor.js'
-export * from './segment/fixed.js'
-export * from './segment/load.js'
-export * from './segment/return.js'
-export * from './segment/system.js'
-export * from './state/control.js'
+export {
+  accessOf,
+  baseOf,
+  type Descriptor,
+  dplOf,
+  indexOf,
+  isCode,
+  isConforming,
+  isLong,
+  isNull,
+  isPresent,
+  isWritableData,
+  limitOf,
+  loadCache,
+  loadNull,
+  markAccessed,
+  readDescriptor,
+  readUpperHalf,
+  rplOf,
+} from './segment/descriptor.js'
+export { loadFixedCode, loadFixedStack } from './segment/fixed.js'
+export { loadSegment } from './segment/load.js'
+export {
+  checkReturnCode,
+  checkReturnStack,
+  checkTarget,
+  commitCode,
+  commitStack,
+  dropInnerSegments,
+  hasBothSizes,
+} from './segment/return.js'
+export {
+  loadLdt,
+  loadTask,
+  systemTypeOf,
+  TYPE_CALL_GATE,
+  TYPE_INTERRUPT_GATE,
+  TYPE_LDT,
+  TYPE_TRAP_GATE,
+  TYPE_TSS_AVAILABLE,
+  TYPE_TSS_BUSY,
+  UPPER_TYPE,
+} from './segment/system.js'
+export {
+  ACCESS_ACCESSED,
+  ACCESS_CODE,
+  ACCESS_CONFORMING,
+  ACCESS_DB,
+  ACCESS_DPL_SHIFT,
+  ACCESS_G,
+  ACCESS_L,
+  ACCESS_PRESENT,
+  ACCESS_S,
+  ACCESS_UNUSABLE,
+  ACCESS_WRITABLE,
+  CET_ENDBR_EN,
+  CET_LEG_IW_EN,
+  CET_NO_TRACK_EN,
+  CET_SH_STK_EN,
+  CET_SUPPRESS,
+  CET_SUPPRESS_DIS,
+  CET_TRACKER,
+  CET_WR_SHSTK_EN,
+  CR0_AM,
+  CR0_CD,
+  CR0_EM,
+  CR0_ET,
+  CR0_MP,
+  CR0_NE,
+  CR0_NW,
+  CR0_PE,
+  CR0_PG,
+  CR0_TS,
+  CR0_WP,
+  CR4_CET,
+  CR4_DE,
+  CR4_FSGSBASE,
+  CR4_LA57,
+  CR4_OSFXSR,
+  CR4_OSXSAVE,
+  CR4_PAE,
+  CR4_PCIDE,
+  CR4_PVI,
+  CR4_SMAP,
+  CR4_SMEP,
+  CR4_TSD,
+  CR4_UMIP,
+  DR6_BD,
+  DR6_BREAKPOINTS,
+  DR6_BS,
+  DR6_FIXED,
+  DR7_FIXED,
+  DR7_GD,
+  EFER_LMA,
+  EFER_LME,
+  EFER_NXE,
+  EFER_SCE,
+} from './state/control.js'
 export type { Layout, Region, RegionDeclaration, RegionScope } from './state/layout.js'
-export * from './state/registers.js'
-export * from './state/rflags.js'
-export * from './state/status.js'
+export {
+  CORE_LAYOUT_VERSION,
+  CORE_WORDS,
+  CPL,
+  CR0,
+  CR2,
+  CR3,
+  CR4,
+  CR8,
+  CS,
+  CS_ACCESS,
+  CS_SELECTOR,
+  DR,
+  DR6,
+  DR7,
+  DS,
+  EFER,
+  ES,
+  FMASK,
+  FS,
+  FS_BASE,
+  GDTR,
+  GPR,
+  GS,
+  GS_BASE,
+  IDTR,
+  KERNEL_GS_BASE,
+  LDTR,
+  PENDING_DEBUG,
+  PENDING_INTERRUPTS,
+  PL0_SSP,
+  PL1_SSP,
+  PL2_SSP,
+  PL3_SSP,
+  R8,
+  R11,
+  RAX,
+  RBP,
+  RBX,
+  RCX,
+  RDI,
+  RDX,
+  RFLAGS,
+  RIP,
+  RSI,
+  RSP,
+  S_CET,
+  SEGMENT_ACCESS,
+  SEGMENT_BASE,
+  SEGMENT_LIMIT,
+  SEGMENT_SELECTOR,
+  SEGMENT_WORDS,
+  SEGMENTS,
+  type SegmentNumber,
+  SS,
+  SS_ACCESS,
+  SS_SELECTOR,
+  SSP,
+  STAR,
+  STATUS,
+  segmentSlot,
+  TABLE_LIMIT,
+  TR,
+  U_CET,
+  XCR0,
+  XMM,
+} from './state/registers.js'
+export {
+  AC,
+  AF,
+  ARITHMETIC_FLAGS,
+  CF,
+  DF,
+  ID,
+  IF,
+  IOPL,
+  NT,
+  OF,
+  PF,
+  RF,
+  RFLAGS_FIXED,
+  RFLAGS_MASK,
+  SF,
+  TF,
+  VIF,
+  VIP,
+  VM,
+  ZF,
+} from './state/rflags.js'
+export {
+  BLOCKED_BY_MOV_SS,
+  BLOCKED_BY_NMI,
+  BLOCKED_BY_STI,
+  HALTED,
+  INSTRUCTION_SHADOW,
+  PENDING_ANY,
+  PENDING_INTERRUPT,
+  PENDING_MACHINE_CHECK,
+  PENDING_NMI,
+  PENDING_TRAP,
+  SHUTDOWN,
+} from './state/status.js'
 export { type AccessCount, type Accesses, countAccesses } from './trace/accesses.js'
 export type { Observer, Writer } from './trace/observer.js'
 export type { Trace, TraceEntry, TraceEvents, TraceType } from './trace/trace.js'

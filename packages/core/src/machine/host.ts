@@ -71,12 +71,20 @@ export interface Boot {
   readonly log: readonly string[]
   /** Addresses that scenarios and traces may name. */
   readonly labels: ReadonlyMap<string, bigint>
-  /** `guest` at least; `host` where code may run at CPL 0. */
+  /**
+   * `guest` at least; `host` where code may run at CPL 0; `boot` where the boot itself can be run again: a CPU that enters
+   * it is as it was before its first instruction.
+   */
   readonly sites: Readonly<Record<string, ProgramSite>>
   /** Memory by owner, for expectations: `guest`, `host`. */
   readonly areas: Readonly<Record<string, readonly MemoryArea[]>>
   /** The stack map, read back from the machine's registers, tables and page attributes as they are now. */
   stackMap(cpu: Cpu): StackMap
+  /**
+   * What else there is to say about a booted CPU, by names of the host's own and as data for reports: what the machine
+   * holds is read back from it as it is now. Left out, nothing.
+   */
+  facts?(cpu: Cpu): Readonly<Record<string, unknown>>
 }
 
 /** A kind of software under the events: sets a machine up and says where things are. */
