@@ -1,27 +1,15 @@
 // Writes docs/idt-delivery.md and docs/fred-delivery.md from the steps that the mechanisms' packages export, and from
 // what deliveries on their flat machines read and write. `--check` writes nothing and fails if a page is not what it would
 // write. Works on the built packages: run `pnpm build` first.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import * as core from '../packages/core/dist/index.js'
 import * as fred from '../packages/fred/dist/index.js'
 import * as idt from '../packages/idt/dist/index.js'
+import { generatedPage } from './generated-page.mjs'
 
 const STAGES = ['entry point', 'stack', 'frame', 'shadow stack', 'registers']
 
-const pages = {
-  'docs/idt-delivery.md': idtPage(),
-  'docs/fred-delivery.md': fredPage(),
-}
-
-for (const [path, text] of Object.entries(pages)) {
-  if (!process.argv.includes('--check')) {
-    writeFileSync(path, text)
-    console.log(path)
-  } else if (!existsSync(path) || readFileSync(path, 'utf8') !== text) {
-    console.error(`${path} is out of date: run pnpm build, then pnpm delivery-docs`)
-    process.exitCode = 1
-  }
-}
+generatedPage('docs/idt-delivery.md', idtPage(), 'pnpm build, then pnpm delivery-docs')
+generatedPage('docs/fred-delivery.md', fredPage(), 'pnpm build, then pnpm delivery-docs')
 
 function header(source) {
   return `<!-- Written by .ci/delivery-docs.mjs from ${source}; edit that. -->\n`

@@ -4,8 +4,9 @@
 //
 // It also fails when a reason has no entry, an entry no vector, a test no such title, or a line of disputed.json no vector.
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
+import { generatedPage } from './generated-page.mjs'
 
 const PAGE = 'docs/disputed.md'
 const TOPICS = 'docs/disputed.reasons.json'
@@ -22,12 +23,8 @@ const page = writePage()
 if (problems.length > 0) {
   for (const problem of problems) console.error(problem)
   process.exitCode = 1
-} else if (!process.argv.includes('--check')) {
-  writeFileSync(PAGE, page)
-  console.log(`${PAGE}: ${topics.length} questions, ${vectors.length} disputed vectors`)
-} else if (!existsSync(PAGE) || readFileSync(PAGE, 'utf8') !== page) {
-  console.error(`${PAGE} is out of date: run pnpm disputed`)
-  process.exitCode = 1
+} else {
+  generatedPage(PAGE, page, 'pnpm disputed')
 }
 
 /** The disputed vectors of all files, and how many vectors each file with disputed ones has. */

@@ -40,9 +40,16 @@ export const guestStack = (cpu) => {
   return mapping(0x7fff_0000_0000n + offset, 0x80_0000n + offset, 4, PAGE_USER | PAGE_WRITABLE)
 }
 
+const TASK_STACK_STRIDE = 0x8000n
+
 /** The stack of the task that a CPU runs, with a page below it that is not mapped. @type {(cpu: number) => Mapping} */
-export const taskStack = (cpu) =>
-  mapping(0xffff_c900_0000_4000n + BigInt(cpu) * 0x8000n, 0x400_0000n + BigInt(cpu) * 0x8000n, 4, PAGE_WRITABLE)
+export const taskStack = (cpu) => stackOfTask(2n * BigInt(cpu))
+/** The stack of another task, for scenarios that switch to one. @type {(cpu: number) => Mapping} */
+export const otherTaskStack = (cpu) => stackOfTask(2n * BigInt(cpu) + 1n)
+
+/** @type {(n: bigint) => Mapping} */
+const stackOfTask = (n) =>
+  mapping(0xffff_c900_0000_4000n + n * TASK_STACK_STRIDE, 0x400_0000n + n * TASK_STACK_STRIDE, 4, PAGE_WRITABLE)
 
 /** The IDT, shared and read-only, and the entry area of each CPU: GDT, TSS, the stacks of single events. */
 export const IDT_TABLE = mapping(0xffff_fe00_0000_0000n, 0x500_0000n, 1, 0)
@@ -80,6 +87,7 @@ const hostMappings = (cpus) => [
     gdtPage(id),
     tssPage(id),
     taskStack(id),
+    otherTaskStack(id),
     ...EVENT_STACKS.map((name) => eventStack(id, name)),
   ]).flat(),
 ]

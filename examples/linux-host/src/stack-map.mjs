@@ -4,7 +4,7 @@ import { PAGE_PRESENT, PAGE_SIZE, pageLetters, readMsr, vectorName } from '@trap
 import { IA32_FRED_RSP0 } from '@trapframe/fred'
 import { readGate, readIst, readRsp } from '@trapframe/idt'
 import { VECTORS } from './entry/idt-source.mjs'
-import { EVENT_STACKS, eventStack, taskStack } from './memory.mjs'
+import { EVENT_STACKS, eventStack, otherTaskStack, taskStack } from './memory.mjs'
 import { readPerCpu } from './per-cpu.mjs'
 
 /**
@@ -19,6 +19,7 @@ export function linuxStackMap(cpu) {
   const pointers = delivery === 'fred' ? fredPointers(cpu) : idtPointers(cpu)
   const stacks = /** @type {const} */ ([
     ...EVENT_STACKS.map((name) => /** @type {const} */ ([name, eventStack(cpu.id, name)])).reverse(),
+    ['other task', otherTaskStack(cpu.id)],
     ['task', taskStack(cpu.id)],
   ])
   const regions = stacks.flatMap(([name, stack]) => [

@@ -3,6 +3,8 @@
  * command itself is `bin.ts`.
  */
 
+export type { EventFacts, Field } from './decode/facts.js'
+export { PANIC_DECODERS, type PanicDecoder, type PanicReport } from './decode/panic.js'
 export type { CellResult, ExpectationResult, ScenarioResult } from './report/result.js'
 export { runScenario } from './run/run-files.js'
 export type { Axes, AxisValue } from './scenario/matrix.js'

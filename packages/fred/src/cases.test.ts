@@ -26,7 +26,7 @@ const PF = (address: bigint): RaisedEvent => ({
   eventData: address,
 })
 
-/** Steps until the CPU shuts down. Returns the stacks that events were delivered on, each once. */
+/** Steps until the CPU shuts down. Returns the events that were delivered on the way. */
 function runToShutdown(machine: Machine): string[] {
   const events: string[] = []
   machine.trace.on('event', ({ event }) => void events.push(event))

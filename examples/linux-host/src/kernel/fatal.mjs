@@ -25,12 +25,12 @@ export function panic({ machine, cpu, regs, kernel }, why) {
  * @param {FredFrame} frame
  * @returns {Outcome}
  */
-export function badFredEvent(call, { type, vector, errorCode, eventData, cs, rip }) {
+export function badFredEvent(call, { type, vector, errorCode, eventData, cs, rip, stackLevel }) {
   const { kernel, regs } = call
   const error = kernel.options.errorCode === 'overwritten' ? regs.get('orig_ax') : BigInt(errorCode)
   return panic(
     call,
-    `invalid or fatal FRED event; event type ${type} vector ${vector} error 0x${hex(error)} aux 0x${hex(eventData)} ` +
+    `${stackLevel > 0 ? 'PANIC' : 'BUG'}: invalid or fatal FRED event; event type ${type} vector ${vector} error 0x${hex(error)} aux 0x${hex(eventData)} ` +
       `at ${hex4(BigInt(cs))}:${hex16(rip)}`,
   )
 }

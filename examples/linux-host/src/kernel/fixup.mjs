@@ -1,6 +1,6 @@
 /** @import { FredFrame } from '@trapframe/fred' */
 /** @import { Call, Outcome } from './call.mjs' */
-import { HARDWARE_EXCEPTION } from '@trapframe/core'
+import { HARDWARE_EXCEPTION, VECTOR_GP, VECTOR_NP, VECTOR_PF, VECTOR_SS } from '@trapframe/core'
 import { decodeFrame, encodeFrame, FRAME_BYTES } from '@trapframe/fred'
 import { readPerCpu } from '../per-cpu.mjs'
 import { GENERAL_REGISTERS, offsetOf, ptRegsAt, userRegsAddress } from '../pt-regs.mjs'
@@ -12,9 +12,12 @@ import { storeQuad } from './quadword.mjs'
  * nothing wrong. Both repairs make it what it would have been had the user met it one instruction later.
  */
 
+/** What ERETU raises because of its frame. A machine check may come at its address as well, and has nothing to do with it. */
+const FAULTS_OF_ERETU = [VECTOR_NP, VECTOR_SS, VECTOR_GP, VECTOR_PF]
+
 /** @param {Call} call @param {FredFrame} frame */
-export const isFaultAtEretu = ({ regs, kernel }, { type }) =>
-  type === HARDWARE_EXCEPTION && regs.get('rip') === kernel.addressOf('eretu_user')
+export const isFaultAtEretu = ({ regs, kernel }, { type, vector }) =>
+  type === HARDWARE_EXCEPTION && FAULTS_OF_ERETU.includes(vector) && regs.get('rip') === kernel.addressOf('eretu_user')
 
 /**
  * ERETU has faulted, and has changed nothing: RSP is at the frame of the event that it was to return from, GS is the

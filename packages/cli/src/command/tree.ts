@@ -49,6 +49,17 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     ],
     load: async () => (await import('../stack/command.js')).stackCommand,
   },
+  decode: {
+    summary: "a FRED frame's 64 bytes or a kernel's panic line, explained",
+    operands: '[TEXT…]',
+    count: [0, MANY],
+    examples: [
+      ['dmesg | trapframe decode', "the kernel's last words, wherever they stand in its log"],
+      ["trapframe decode 'invalid or fatal FRED event; event type 4 vector 2 …'", 'one line'],
+      ['xxd -l 64 frame.bin | trapframe decode --json', 'a frame, in any common layout of hex, as data'],
+    ],
+    load: async () => (await import('../decode/command.js')).decodeCommand,
+  },
   vectors: {
     summary: 'play conformance vectors recorded on other implementations',
     operands: 'FILE…',

@@ -29,9 +29,10 @@ export class ScenarioErrors extends UserError {
 
 const position = ({ place }: UserError): number => (place === undefined ? 0 : place.line * 100_000 + place.column)
 
-/** The text that a place points into, or undefined. */
+/** The text that a place points into; undefined where there is none, as in a compressed file. */
 export async function readSource(file: string | undefined, errors?: ScenarioErrors): Promise<string | undefined> {
   if (file === undefined) return undefined
   if (errors?.file === file) return errors.source
-  return readFile(file, 'utf8').catch(() => undefined)
+  const bytes = await readFile(file).catch(() => undefined)
+  return bytes === undefined || bytes.includes(0) ? undefined : bytes.toString('utf8')
 }

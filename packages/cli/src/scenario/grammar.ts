@@ -48,8 +48,14 @@ export type MachineSpec = z.output<typeof MACHINE>
 export const PROGRAMS = ['guest', 'kernel'] as const
 export type ProgramName = (typeof PROGRAMS)[number]
 
-/** Where a CPU starts: at the first byte of a program, or at one of its labels. */
-const STARTING_POINT = z.union([z.enum(PROGRAMS), z.strictObject({ program: z.enum(PROGRAMS), label: text })])
+/** Before the first instruction of the host: the run begins with its boot. */
+export const AT_BOOT = 'boot'
+
+/** Where a CPU starts: at the first byte of a program, or at one of its labels; or at the host's boot. */
+const STARTING_POINT = z.union([
+  z.enum([...PROGRAMS, AT_BOOT]),
+  z.strictObject({ program: z.enum(PROGRAMS), label: text }),
+])
 
 export type StartingPoint = z.output<typeof STARTING_POINT>
 

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { suggestion } from '../command/suggest.js'
 import {
+  AT_BOOT,
   DEFAULT_STEPS,
   FILE,
   INJECTION,
@@ -186,7 +187,7 @@ class CellReader {
       this.#file.start === undefined ? undefined : this.#checked(START, 'start', this.#file.start, axes, cell)
     for (const point of start ?? []) {
       const program = typeof point === 'string' ? point : point.program
-      if (given.includes(program)) continue
+      if (program === AT_BOOT || given.includes(program)) continue
       this.#problems.add({ path: ['start'], at: 'value', message: `the scenario has no "${program}" program` }, cell)
     }
     return start ?? given.slice(0, 1)

@@ -37,7 +37,7 @@ export interface Delivery {
   readonly errorCode: number | null
   readonly nested: boolean
   /** Event data: the address of #PF, the conditions of #DB. */
-  readonly data: bigint
+  readonly eventData: bigint
   readonly mechanism: string
   readonly from: Standing
   readonly to: Standing

@@ -1,5 +1,6 @@
 import { type Boot, type Machine, type Plugin, PluginError, type UserError } from '@trapframe/core'
 import { ScenarioError } from '../error/scenario-error.js'
+import { AT_BOOT } from '../scenario/grammar.js'
 import type { Problems } from '../scenario/problems.js'
 import type { CellSpec, Scenario } from '../scenario/scenario.js'
 import { applySetup, type BoundExpectation, bindExpectations, bindInjections } from './bind.js'
@@ -41,6 +42,12 @@ export function prepareCell(
     return null
   }
   const { machine, boot } = booted
+  const atBoot = cell.start.includes(AT_BOOT)
+  if (atBoot && boot.sites.boot === undefined) {
+    const message = `host "${cell.machine.host}" cannot be started at its boot`
+    problems.add({ path: ['start'], at: 'value', message }, cell.name)
+    return null
+  }
   const programs = loadPrograms(scenario, machine, boot, problems, cell.name)
   if (!programs.complete) return null
   const context = { scenario, cell, machine, boot, labels: programs.labels, problems }
@@ -64,7 +71,8 @@ export function prepareCell(
     if (start !== undefined) programs.enter(cpu, start)
   })
   applySetup(context)
-  return { scenario, cell, machine, boot, programs, injections, expectations }
+  // A run that begins with the boot prints itself what the boot prints.
+  return { scenario, cell, machine, boot: atBoot ? { ...boot, log: [] } : boot, programs, injections, expectations }
 }
 
 function tryBoot(scenario: Scenario, cell: CellSpec, plugins: readonly Plugin[]): ReturnType<typeof bootMachine> {

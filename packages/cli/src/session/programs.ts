@@ -1,7 +1,7 @@
 import type { Boot, Cpu, Machine, ProgramSite } from '@trapframe/core'
 import { AssemblyError, assemble } from '@trapframe/isa'
 import { ScenarioError } from '../error/scenario-error.js'
-import { PROGRAMS, type ProgramName, type StartingPoint } from '../scenario/grammar.js'
+import { AT_BOOT, PROGRAMS, type ProgramName, type StartingPoint } from '../scenario/grammar.js'
 import type { Path } from '../scenario/place.js'
 import type { Problems } from '../scenario/problems.js'
 import type { ProgramText, Scenario } from '../scenario/scenario.js'
@@ -77,7 +77,8 @@ export function loadPrograms(
     replaced,
     enter(cpu, start) {
       const program = typeof start === 'string' ? start : start.program
-      sites.get(program)?.enter(cpu)
+      const site = program === AT_BOOT ? boot.sites.boot : sites.get(program)
+      site?.enter(cpu)
       const address = typeof start === 'string' ? undefined : labels.get(start.label)
       if (address !== undefined) cpu.rip = address
     },

@@ -135,7 +135,7 @@ export class Recorder {
       vector: event.vector,
       errorCode: event.hasErrorCode ? event.errorCode : null,
       nested: event.nested,
-      data: (BigInt(event.dataHi >>> 0) << 32n) | BigInt(event.dataLo >>> 0),
+      eventData: (BigInt(event.dataHi >>> 0) << 32n) | BigInt(event.dataLo >>> 0),
       mechanism,
       from: underway.from,
       to: this.standing(cpu),

@@ -134,7 +134,7 @@ describe('an injected event', () => {
     const { run } = await runOnly(
       `${FLAT}guest: |\n  nop\n  nop\ninject:\n  - { event: mc, at: { step: 1 } }\n  - { event: db, conditions: 0x4000, at: { step: 2 } }\n`,
     )
-    expect(run.deliveries.map(({ event, data }) => [event, data])).toEqual([
+    expect(run.deliveries.map(({ event, eventData }) => [event, eventData])).toEqual([
       ['#MC', 0n],
       ['#DB', 0x4000n],
     ])

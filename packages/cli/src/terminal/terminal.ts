@@ -5,7 +5,7 @@ export interface Output {
   write(text: string): void
   /** Escape sequences are wanted. */
   readonly color: boolean
-  /** Columns of the terminal; undefined in a pipe or a file. */
+  /** Columns of the terminal, or what COLUMNS says in a pipe or a file; undefined for whatever is usual. */
   readonly columns: number | undefined
 }
 
@@ -36,7 +36,7 @@ function streamOutput(stream: WriteStream, environment: Environment): Output {
       if (open) stream.write(text)
     },
     color: wantsColor(stream.isTTY === true, environment),
-    columns: stream.isTTY ? stream.columns : undefined,
+    columns: stream.isTTY ? stream.columns : Number(environment.COLUMNS) || undefined,
   }
 }
 

@@ -75,7 +75,7 @@ describe('expectations', () => {
       'the INT 0x80 frame (delivery 1, step 2)',
     ],
     [
-      'frame: { rip: back, cs: 0x2b, ss: 0x23, rflags: 0x202, rsp: 0x600000, errorCode: 0, data: 0 }',
+      'frame: { rip: back, cs: 0x2b, ss: 0x23, rflags: 0x202, rsp: 0x600000, errorCode: 0, eventData: 0 }',
       true,
       'the INT 0x80 frame (delivery 1, step 2)',
     ],

@@ -24,7 +24,7 @@ export const FRED_VIEW: DeliveryView = {
   ],
   stackLevel: (cpu: Cpu) => {
     const msr = cpu.machine.msrs.get(IA32_FRED_CONFIG)
-    return msr === undefined ? 0 : Number(cpu.get64(msr.slot)) & CONFIG_CSL
+    return msr === undefined ? 0 : cpu.words[msr.slot]! & CONFIG_CSL
   },
 }
 

@@ -38,7 +38,6 @@ const SCHEMA = z
     vector: integer(0, 255).optional(),
     nested: z.boolean().optional(),
     errorCode: quantity.optional(),
-    data: quantity.optional(),
     bytes: integer(1, 4096).optional(),
     address: quantity.optional(),
     on: text.optional(),
@@ -141,9 +140,8 @@ function* featuresOf(spec: FrameSpec, context: VerbContext): Generator<Feature> 
   }
   if (spec.length !== undefined) yield feature('length', spec.length, ({ frame }) => frame.fields?.length as number)
   const numbers = [
-    number('eventData', ({ frame }) => frame.fields?.eventData as bigint | undefined),
+    number('eventData', ({ frame }) => frame.fields?.eventData),
     number('errorCode', ({ frame }) => (frame.fields?.errorCode === undefined ? null : BigInt(frame.fields.errorCode))),
-    number('data', ({ frame }) => frame.fields?.eventData),
     number('address', ({ frame }) => frame.address),
     number('rip', ({ frame }) => frame.fields?.rip),
     number('cs', ({ frame }) => (frame.fields ? BigInt(frame.fields.cs) : null)),

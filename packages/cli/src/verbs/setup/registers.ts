@@ -75,7 +75,7 @@ export const SET_REGISTERS = setupVerb({
   apply(values, context) {
     for (const [name, written] of Object.entries(values)) {
       if (Object.hasOwn(LOADED, name)) context.wrong(`"${name}" cannot be set`, LOADED[name], [name])
-      const write = REGISTERS[context.oneOf(name, Object.keys(REGISTERS), 'registers', [name])]!
+      const write = REGISTERS[context.oneOf(name, Object.keys(REGISTERS), 'registers', [name], 'key')]!
       const value = context.address(written, [name])
       refusing(context, name, value, () => write(context.cpu, value))
     }
@@ -90,7 +90,7 @@ export const SET_MSRS = setupVerb({
     const { msrs } = context.machine
     const known = msrs.all().map((msr) => msr.name)
     for (const [name, written] of Object.entries(values)) {
-      const { index } = msrs.byName(context.oneOf(name, known, 'MSRs', [name]))!
+      const { index } = msrs.byName(context.oneOf(name, known, 'MSRs', [name], 'key'))!
       const value = context.address(written, [name])
       refusing(context, name, value, () => writeMsr(context.cpu, index, value))
     }

@@ -1,0 +1,39 @@
+import { defineSlot, type Slot } from '@trapframe/core'
+import type { EventFacts, Field } from './facts.js'
+
+/** One fatal event that a kernel reported. */
+export interface PanicReport {
+  /** Who reported it: `Linux`, `Xen`. */
+  readonly reporter: string
+  /** What it printed, without timestamps and other prefixes. */
+  readonly line: string
+  readonly facts: EventFacts
+  /** What the line says beyond the event itself. */
+  readonly fields?: readonly Field[]
+}
+
+/** A reader of one kernel's last words. */
+export interface PanicDecoder {
+  /** One sentence for listings: whose, and which lines. */
+  readonly summary: string
+  /**
+   * The reports in a log, in order; none if it is not this kernel's. Timestamps, log levels and the prefixes of consoles
+   * are gone; a report may run over several lines.
+   */
+  decode(log: string): PanicReport[]
+}
+
+/** Where plugins add decoders. */
+export const PANIC_DECODERS: Slot<PanicDecoder> = defineSlot('cli/panic-decoders', 'all')
+
+/** What logs put before a line: timestamps, syslog's date, host and tag, log levels, `(XEN)`, a serial console's mark. */
+const PREFIX =
+  /^(?:\s*(?:<\d>|\[\s*\d+\.\d+\](?:\[[^\]]*\])?|\(XEN\)|\(d\d+\)|\w{3} +\d+ [\d:]{8} \S+ kernel:|\d{4}-\d\d-\d\dT\S+|\S+ kernel:|kernel:))+\s?/
+
+/** A log without what was put before its lines. */
+export function withoutPrefixes(log: string): string {
+  return log
+    .split(/\r?\n/)
+    .map((line) => line.replace(PREFIX, ''))
+    .join('\n')
+}
