@@ -3,6 +3,7 @@
  * command itself is `bin.ts`.
  */
 
+export { type BootQuestion, type BootReport, readBoot } from './boot/read-boot.js'
 export type { EventFacts, Field } from './decode/facts.js'
 export { PANIC_DECODERS, type PanicDecoder, type PanicReport } from './decode/panic.js'
 export type { CellResult, ExpectationResult, ScenarioResult } from './report/result.js'

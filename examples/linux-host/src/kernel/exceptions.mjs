@@ -56,8 +56,11 @@ const NAMES = {
   [VECTOR_VC]: 'VMM communication exception',
 }
 
-/** Whether the kernel has a handler for an exception's vector. @type {(vector: number) => boolean} */
-export const isKnownException = (vector) => Object.hasOwn(NAMES, vector)
+/** These have types of their own: an NMI, INT3, INTO. */
+const NO_HARDWARE_EXCEPTIONS = [VECTOR_NMI, VECTOR_BP, VECTOR_OF]
+
+/** Whether the kernel knows a vector as a hardware exception's. @type {(vector: number) => boolean} */
+export const isHardwareException = (vector) => Object.hasOwn(NAMES, vector) && !NO_HARDWARE_EXCEPTIONS.includes(vector)
 
 /**
  * An exception by its vector, whichever way it was delivered.

@@ -14,10 +14,11 @@ import {
   VECTOR_GP,
   VECTOR_NMI,
   VECTOR_OF,
+  VECTOR_UD,
 } from '@trapframe/core'
 import { decodeFrame, FRAME_BYTES, VECTOR_SYSCALL } from '@trapframe/fred'
 import { offsetOf } from '../pt-regs.mjs'
-import { handleException, isKnownException, VECTOR_VC } from './exceptions.mjs'
+import { handleException, isHardwareException, VECTOR_VC } from './exceptions.mjs'
 import { badFredEvent } from './fatal.mjs'
 import { fixUpEretu, isFaultAtEretu } from './fixup.mjs'
 import { handleInterrupt } from './interrupts.mjs'
@@ -38,9 +39,8 @@ function takeFrame({ cpu, regs }) {
 /** Everything that interrupted ring 3. @param {Call} call @returns {Outcome} */
 export function fredFromUser(call) {
   const frame = takeFrame(call)
-  const { type, vector } = frame
-  if (type === SOFTWARE_INTERRUPT) return userSoftwareInterrupt(call, frame)
-  if (type === OTHER_EVENT && vector === VECTOR_SYSCALL) return systemCall(call)
+  if (frame.type === SOFTWARE_INTERRUPT) return userSoftwareInterrupt(call, frame)
+  if (frame.type === OTHER_EVENT) return userCall(call, frame)
   return fromAnywhere(call, frame)
 }
 
@@ -61,9 +61,7 @@ function fromAnywhere(call, frame) {
       if (vector === VECTOR_NMI) return exception(call, frame)
       break
     case HARDWARE_EXCEPTION:
-      if (isKnownException(vector) && vector !== VECTOR_NMI && (vector !== VECTOR_VC || call.kernel.options.vc)) {
-        return exception(call, frame)
-      }
+      if (isHardwareException(vector) && (vector !== VECTOR_VC || call.kernel.options.vc)) return exception(call, frame)
       break
     case PRIVILEGED_SOFTWARE_EXCEPTION:
       if (vector === VECTOR_DB) return exception(call, frame)
@@ -92,6 +90,11 @@ function userSoftwareInterrupt(call, frame) {
     default:
       return handleException(call, VECTOR_GP, 0n, () => 0n)
   }
+}
+
+/** SYSCALL of 64-bit code; the calls of 32-bit code, and SYSENTER, are not for this kernel. @param {Call} call @param {FredFrame} frame @returns {Outcome} */
+function userCall(call, { vector, mode64 }) {
+  return vector === VECTOR_SYSCALL && mode64 ? systemCall(call) : handleException(call, VECTOR_UD, 0n, () => 0n)
 }
 
 /** @param {Call} call @param {FredFrame} frame @returns {Outcome} */

@@ -7,7 +7,7 @@ describe('the command line', () => {
   test.each([
     [['rnu'], 'unknown command "rnu"', 'did you mean "run"?'],
     [['comp', 'x.yaml'], 'unknown command "comp"', 'did you mean "compare"?'],
-    [['explain'], 'unknown command "explain"', 'commands: run, compare, stack, vectors'],
+    [['walk'], 'unknown command "walk"', undefined],
     [['--hlep'], 'unknown option "--hlep"', '"trapframe --help" lists what there is'],
     [['run', 'x.yaml', '--jsn'], 'unknown option "--jsn" of "run"', 'did you mean "--json"?'],
     [['run', '-j', 'x.yaml'], 'unknown option "-j" of "run"', '"trapframe run --help" lists its options'],

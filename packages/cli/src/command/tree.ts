@@ -38,6 +38,17 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     ],
     load: async () => (await import('../compare/command.js')).compareCommand,
   },
+  boot: {
+    summary: "a host's choice of delivery with its reasons and log, and what it programmed",
+    operands: '',
+    count: [0, 0],
+    examples: [
+      ['trapframe boot --cpu panther-lake --cmdline "fred=1"', "Xen's decision, its log, MSRs, tables, TSS"],
+      ['trapframe boot --cpu zen6 --revision upstream', 'as Xen decides today'],
+      ['trapframe boot --cpu panther-lake,-lkgs --cmdline "fred=1 pv=32" --json', 'one JSON object on stdout'],
+    ],
+    load: async () => (await import('../boot/command.js')).bootCommand,
+  },
   stack: {
     summary: "the stack map of a CPU, read back from a machine's MSRs, TSS and pages",
     operands: '',

@@ -52,7 +52,7 @@ function milestone(step: Step, run: CellRun): Milestone | undefined {
   }
   if (step.line !== null) return make(`line:${step.line}`, step.text, effects(step, run))
   if (step.deliveries.length > 0 || step.faults.length > 0)
-    return make(`at:${step.text}`, step.text, arrivals(step, run))
+    return make(`at:${step.text}`, step.text || run.nameOf(step.before.rip), arrivals(step, run))
   if (step.returned !== null) {
     return make(`return:${step.after.cpl}`, 'return', [
       line(`${step.text} ${arrow(step.after, run)}`),
@@ -96,6 +96,7 @@ function arrivals(step: Step, run: CellRun): Line[] {
   for (const { fault, errorCode, during } of step.faults) {
     const code = errorCode === 0 ? '' : ` (error code ${errorCode.toString(16)})`
     if (during !== null) lines.push(line(`${fault}${code} while delivering ${during} ✗`, 'bad'))
+    else if (step.deliveries.length === 0) lines.push(line(`${fault}${code}`))
   }
   for (const delivery of step.deliveries) lines.push(...arrival(delivery, step, run))
   if (run.outcomes[step.cpu] === 'shutdown' && step.deliveries.length === 0) lines.push(line('shutdown ✗', 'bad'))

@@ -39,6 +39,7 @@ describe('a kernel’s last words', () => {
     ['from syslog', `Jul 25 10:00:00 odyssey kernel: [  186.393813] ${VIRTUALBOX}`],
     ['from the journal', `2026-07-25T10:00:00+0200 odyssey kernel: ${VIRTUALBOX}`],
     ['with a log level', `<0>[  186.393813][ T1018] ${VIRTUALBOX}`],
+    ['in colours', `\u001b[32m[  186.393813] \u001b[0m\u001b[31m${VIRTUALBOX}\u001b[0m`],
     ['broken by a terminal', VIRTUALBOX.replace('aux ', 'aux\n')],
     ['in words', VIRTUALBOX],
   ])('%s', async (what, line) => {

@@ -158,9 +158,14 @@ test('whatever the text, it is read or a DecodeError says what is wrong', () => 
   )
 })
 
+test('a megabyte of hex is told to be too long, and not our mistake', () => {
+  expect(() => recognise('x: 00 11\n'.repeat(150_000), [])).toThrow('64 bytes, and 300000 are here')
+})
+
 test.each([
   ['', 'there are no hex digits in it'],
   ['hello', '"hello" is no hex'],
+  ['\u0007red', '"·red" is no hex'],
   ['00 11 2', 'a FRED frame has 64 bytes, and 3 are here'],
   [`${'00 '.repeat(16)}123 ${'00 '.repeat(47)}`, 'a FRED frame has 64 bytes'],
   [digits.slice(1), 'has an odd number of digits'],

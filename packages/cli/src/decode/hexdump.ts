@@ -28,7 +28,7 @@ export function parseHexdump(text: string): readonly Reading[] {
   const lines = text.split(/\r?\n/).map(groupsOf)
   const groups = withoutOffsets(lines.filter(({ words }) => words.length > 0)).flat()
   if (groups.length === 0) throw noDump('there are no hex digits in it')
-  const widest = Math.max(...groups.map((digits) => digits.length))
+  const widest = groups.reduce((most, digits) => Math.max(most, digits.length), 0)
   const readings: Reading[] = []
   const odd = groups.find((digits) => digits.length % 2 !== 0 && digits.length !== 1)
   if (odd === undefined) readings.push({ bytes: bytesInOrder(groups), numbers: false })
@@ -43,7 +43,9 @@ const noDump = (why: string): DecodeError =>
     'give 64 bytes in hex (xxd, hexdump -C, plain digits, quadwords), or a line such as "invalid or fatal FRED event; …"',
   )
 
-const shorten = (text: string): string => (text.length > 40 ? `${text.slice(0, 40)}…` : text)
+/** The beginning of a word, with what a terminal would not show as a dot. */
+const shorten = (text: string): string =>
+  `${text.slice(0, 40).replace(/[^\x21-\x7e]/g, '·')}${text.length > 40 ? '…' : ''}`
 
 interface Line {
   readonly labelled: boolean

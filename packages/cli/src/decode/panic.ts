@@ -30,9 +30,13 @@ export const PANIC_DECODERS: Slot<PanicDecoder> = defineSlot('cli/panic-decoders
 const PREFIX =
   /^(?:\s*(?:<\d>|\[\s*\d+\.\d+\](?:\[[^\]]*\])?|\(XEN\)|\(d\d+\)|\w{3} +\d+ [\d:]{8} \S+ kernel:|\d{4}-\d\d-\d\dT\S+|\S+ kernel:|kernel:))+\s?/
 
-/** A log without what was put before its lines. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences are what it looks for
+const COLOURS = /\u001b\[[0-9;]*m/g
+
+/** A log without what was put before its lines, and without colours. */
 export function withoutPrefixes(log: string): string {
   return log
+    .replace(COLOURS, '')
     .split(/\r?\n/)
     .map((line) => line.replace(PREFIX, ''))
     .join('\n')

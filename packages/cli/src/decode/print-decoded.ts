@@ -22,7 +22,7 @@ const MOST_BYTES = 64 << 20
 
 /** Explains what it is given. @throws UsageError when nothing is; DecodeError for what it does not know */
 export async function printDecoded(terminal: Terminal, { operands, modules, json }: DecodeOptions): Promise<ExitCode> {
-  const findings = recognise(read(operands), await decoders(modules))
+  const findings = recognise(await read(operands), await decoders(modules))
   const object = {
     findings: findings.map(({ kind, reporter, line, fields, oddities, causes }) => ({
       kind,
@@ -53,30 +53,36 @@ async function decoders(modules: readonly string[]): Promise<PanicDecoder[]> {
   return machine.contributions(PANIC_DECODERS).map(({ value }) => value)
 }
 
-function read(operands: readonly string[]): string {
+async function read(operands: readonly string[]): Promise<string> {
   const [first] = operands
   if (first === undefined || (operands.length === 1 && first === '-')) return readStandardInput(first === '-')
   const isFile = (operand: string): boolean => existsSync(operand) && statSync(operand).isFile()
   if (!operands.every(isFile)) return operands.join(' ')
-  return operands.map((file) => readText(file)).join('\n')
+  return operands.map(readText).join('\n')
 }
 
-function readStandardInput(asked: boolean): string {
+async function readStandardInput(asked: boolean): Promise<string> {
   if (process.stdin.isTTY && !asked) {
     throw new UsageError('"decode" has nothing to decode', 'for example: dmesg | trapframe decode')
   }
-  return readText(0)
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of process.stdin) {
+    chunks.push(chunk)
+    bytes += chunk.length
+    if (bytes > MOST_BYTES) throw tooLong('standard input')
+  }
+  return Buffer.concat(chunks).toString('utf8')
 }
 
-function readText(source: string | 0): string {
-  let text: string
+function readText(file: string): string {
+  if (statSync(file).size > MOST_BYTES) throw tooLong(file)
   try {
-    text = readFileSync(source, 'utf8')
+    return readFileSync(file, 'utf8')
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    const what = source === 0 ? 'standard input' : source
-    throw new UsageError(`cannot read ${what}: ${code ?? message}`)
+    throw new UsageError(`cannot read ${file}: ${(error as Error).message}`)
   }
-  if (text.length > MOST_BYTES) throw new UsageError(`${source || 'standard input'} is longer than 64 MiB`)
-  return text
 }
+
+const tooLong = (what: string): UsageError =>
+  new UsageError(`${what} is longer than ${MOST_BYTES >> 20} MiB`, 'give the part that holds the panic, or 64 bytes')

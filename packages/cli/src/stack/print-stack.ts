@@ -1,5 +1,6 @@
 import type { Plugin } from '@trapframe/core'
 import { EXIT_OK, type ExitCode } from '../command/exit.js'
+import { parseOption } from '../command/host-option.js'
 import { UsageError } from '../error/usage-error.js'
 import { toJson } from '../report/json.js'
 import { MACHINE } from '../scenario/grammar.js'
@@ -39,14 +40,4 @@ export async function printStack(terminal: Terminal, options: StackOptions): Pro
   const about = { cpu, host, ...(revision === undefined ? {} : { revision }), reasons: booted.boot.reasons }
   terminal.out.write(json ? toJson({ ...about, map }) : drawStackMap(map, about, painter(terminal.out)))
   return EXIT_OK
-}
-
-/** `ist=false` as name and value. */
-function parseOption(written: string): [name: string, value: unknown] {
-  const equals = written.indexOf('=')
-  if (equals < 1)
-    throw new UsageError(`"${written}" is no option of a host`, 'write --option NAME=VALUE, such as --option ist=false')
-  const value = written.slice(equals + 1)
-  const known: Readonly<Record<string, boolean>> = { true: true, false: false }
-  return [written.slice(0, equals), known[value] ?? (/^[0-9]+$/.test(value) ? Number(value) : value)]
 }

@@ -4,6 +4,8 @@ import { pageFlags } from '../memory/access.js'
 import { load8, store32, store64 } from '../memory/linear.js'
 import { DR, DR7, PENDING_DEBUG, STATUS } from '../state/registers.js'
 import { PENDING_TRAP } from '../state/status.js'
+import { toyIsa } from '../testing/toy-isa.js'
+import { toyMechanism } from '../testing/toy-mechanism.js'
 import { instructionBreakpoints } from './breakpoints.js'
 
 /** A CPU with DR0 = `address` and DR7 as given. */
@@ -58,6 +60,25 @@ describe('data breakpoints (SDM 3B 17.2.4, 17.2.5)', () => {
     store32(cpu, 0x1010, 0, 1)
     expect(cpu.words[PENDING_DEBUG]).toBe(0b11)
   })
+})
+
+test('CVE-2015-8104: a frame pushed on to a watched address pends a #DB, which the push of its own frame pends again', () => {
+  const machine = createMachine({ cpu: 'skylake', plugins: [toyIsa(), toyMechanism({ entry: 0x1100n })] })
+  const { cpu } = machine
+  machine.space(0n).map(0x1000n, pageFlags('wx'), 2)
+  machine.space(0n).write(0x1000n, Uint8Array.of(0xcd, 0x20))
+  cpu.rip = 0x1000n
+  cpu.rsp = 0x2000n
+  cpu.set64(DR, 0x1ff8n)
+  cpu.setControl(DR7, BigInt(L0 | WRITE_4))
+  const events: string[] = []
+  machine.trace.on('event', ({ event }) => void events.push(event))
+  machine.step()
+  cpu.rsp = 0x2000n
+  machine.step()
+  cpu.rsp = 0x2000n
+  machine.step()
+  expect(events).toEqual(['INT 0x20', '#DB', '#DB'])
 })
 
 test('instruction breakpoints compare the whole linear address', () => {

@@ -217,7 +217,8 @@ export class Cpu {
       const by: Writer = this.delivering ? 'delivery' : 'software'
       this.observer!.stored!(this, lo, hi, bytes, by)
     }
-    if ((this.watching & WATCH_BREAKPOINTS) !== 0 && !this.delivering) accessBreakpoints(this, lo, hi, bytes, true)
+    // The pushes of a delivery meet breakpoints too: the #DB follows at the handler's first instruction (CVE-2015-8104).
+    if ((this.watching & WATCH_BREAKPOINTS) !== 0) accessBreakpoints(this, lo, hi, bytes, true)
   }
 
   // The public edge.

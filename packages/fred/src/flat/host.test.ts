@@ -147,4 +147,12 @@ describe('its stack map', () => {
     expect(readMsr(machine.cpu, IA32_FRED_CONFIG)).toBe(boot.labels.get('entry_ring3'))
     expect(boot.labels.get('entry_ring0')).toBe(boot.labels.get('entry_ring3')! + 256n)
   })
+
+  test('the tops of the stacks of CPU 0 have labels', () => {
+    const machine = machineWith()
+    const { labels } = machine.boot('flat-fred')
+    for (const level of [0, 1, 2, 3]) {
+      expect(labels.get(`sl${level}_top`)).toBe(readMsr(machine.cpu, IA32_FRED_RSP0 + level))
+    }
+  })
 })

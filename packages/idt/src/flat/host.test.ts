@@ -21,6 +21,15 @@ describe('flat-idt', () => {
     expect(boot.labels.get('handler_nmi')).toBe(handlerAddress(2))
   })
 
+  test('labels the TSS and the tops of the stacks', () => {
+    const { labels } = machine().boot('flat-idt')
+    const names = ['tss', 'primary_top', 'ist1_top', 'ist2_top', 'ist3_top', 'ist4_top']
+    expect(names.map((name) => labels.get(name))).toEqual([
+      tssAddress(0),
+      ...[0, 1, 2, 3, 4].map((n) => stackTop(0, n)),
+    ])
+  })
+
   test('the host site is ring 0 on the primary stack', () => {
     const one = machine()
     one.boot('flat-idt').sites.host!.enter(one.cpu)
