@@ -23,14 +23,14 @@ function trapframe(words: readonly string[], environment: Record<string, string>
 }
 
 describe('the built command', () => {
-  test('issue 2: every scenario of the repository passes, each step made twice', () => {
+  test('every scenario of the repository passes, each step made twice', () => {
     const { status, stdout, stderr } = trapframe(['run', 'scenarios/', '--check'])
     expect(stderr).toBe('')
     expect(stdout).toMatch(/\n\d+ scenarios, \d+ cells: \d+ passed, 0 failed\n$/)
     expect(status).toBe(0)
   })
 
-  test('issue 2: compare shows the SYSCALL gap side by side', () => {
+  test('compare shows the SYSCALL gap side by side', () => {
     const { status, stdout } = trapframe(['compare', gap])
     expect(status).toBe(0)
     expect(stdout).toContain("RSP 7fff0000, still the guest's ✗")

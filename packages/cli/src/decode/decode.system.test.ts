@@ -8,7 +8,7 @@ function decode(input: string | Uint8Array, ...words: string[]) {
   return spawnSync(process.execPath, [bin, 'decode', ...words], { input, encoding: 'utf8' })
 }
 
-test('issue 4: a log on standard input', () => {
+test('a log on standard input', () => {
   const { status, stdout, stderr } = decode(
     '[  186.393813] BUG: invalid or fatal FRED event; event type 4 vector 2 error 0x0 aux 0x0 at 0010:ffffcbed0fa27f26\n',
   )

@@ -87,7 +87,7 @@ const ROWS: readonly Row[] = [
   ['code that the file would load', 'options: {', 'plugins: [./evil.mjs], options: {', '3:67', 'this scenario wants to load code, and a file runs no code unless you allow it', 'plugins', 'if you trust ./evil.mjs: --allow-plugins'],
 ]
 
-describe('issue 2: bad input is one clear message with its place, exit code 2, no stack trace', () => {
+describe('bad input is one clear message with its place, exit code 2, no stack trace', () => {
   test.each(ROWS.map((row) => ({ what: row[0], row })))('$what', async ({ row }) => {
     const [, from, to, at, message, under, hint] = row
     expect(GOOD).toContain(from)

@@ -111,14 +111,24 @@ function readText(path: string): string {
 function readDisputes(path: string): readonly Dispute[] {
   const file = join(dirname(path), 'disputed.json')
   if (!existsSync(file)) return []
+  let value: unknown
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as Dispute[]
+    value = JSON.parse(readFileSync(file, 'utf8'))
   } catch (error) {
-    throw new VectorFileError('disputes', `no list of disputes: ${(error as Error).message}`, {
-      place: { file, line: 1, column: 1 },
-    })
+    throw notDisputes(file, (error as Error).message)
   }
+  if (!Array.isArray(value)) throw notDisputes(file, 'it is no list')
+  for (const [i, entry] of value.entries()) {
+    const { file: named, id, sha256, reason } = (entry ?? {}) as Partial<Dispute>
+    if ([named, id, sha256, reason].some((text) => typeof text !== 'string')) {
+      throw notDisputes(file, `entry ${i} wants file, id, sha256 and reason as texts`)
+    }
+  }
+  return value as Dispute[]
 }
+
+const notDisputes = (file: string, why: string): VectorFileError =>
+  new VectorFileError('disputes', `this is no list of disputed vectors: ${why}`, { place: { file, line: 1, column: 1 } })
 
 function ownDispute(disputes: readonly Dispute[], path: string, id: string, line: string): string | undefined {
   const name = basename(path).replace(/\.gz$/, '')
