@@ -1,6 +1,7 @@
 import {
   ACCESS_UNUSABLE,
   type Cpu,
+  CR3,
   CS,
   codeAccess64,
   DS,
@@ -15,18 +16,27 @@ import {
   STATUS,
 } from '@trapframe/core'
 import { IA32_FRED_CONFIG } from '@trapframe/fred'
-import { idleRsp, primarySsp, setCurrent } from './handlers/guest.js'
+import { enterTables, isolateGuests } from './entry/isolation.js'
+import { idleRsp, primarySsp } from './exit/stacks.js'
+import type { CpuInfoLayout } from './layout/cpu-info.js'
 import { endOf, GUEST_CODE, guestStackOf, HOST_CODE, stackOf } from './layout/memory.js'
 import { FLAT_USER_CS64, FLAT_USER_SS, HYPERVISOR_CS, HYPERVISOR_DS32 } from './layout/selectors.js'
 import { PAGE_BYTES, primaryShadowEnd, tokenOf } from './layout/stack.js'
+import { setCurrent, vcpuOf } from './registers/context-switch.js'
+import { TF_KERNEL_MODE, VCPU_RUNNABLE } from './registers/vcpu.js'
 import { writeToken } from './setup/cet.js'
 
 const FLAT_LIMIT = 0xffff_ffff
 /** IF, and the bit that is always 1: what Xen gives a new vCPU, and runs with itself. */
 const INITIAL_RFLAGS = 0x202n
 
-/** Ring 3 of a 64-bit PV guest, kernel or user: to the CPU they are the same. */
-export const GUEST_SITE: ProgramSite = {
+/** Where programs may go. */
+export function xenSites(layout: CpuInfoLayout, xpti: boolean): Readonly<Record<'guest' | 'host', ProgramSite>> {
+  return { guest: guestSite(layout, xpti), host: hostSite(layout, xpti) }
+}
+
+/** Ring 3 of a 64-bit PV guest, kernel or user: to the CPU they are the same. The vCPU is in kernel mode, as a new one is. */
+const guestSite = (layout: CpuInfoLayout, xpti: boolean): ProgramSite => ({
   origin: GUEST_CODE.linear,
   capacity: GUEST_CODE.pages * PAGE_BYTES,
   cpl: 3,
@@ -36,12 +46,16 @@ export const GUEST_SITE: ProgramSite = {
     cpu.rip = GUEST_CODE.linear
     cpu.rsp = endOf(guestStackOf(cpu.id))
     setShadowStack(cpu, false)
+    vcpuOf(cpu, 'guest', layout).set('flags', TF_KERNEL_MODE | VCPU_RUNNABLE)
     setCurrent(cpu, 'guest')
+    if (!xpti) return
+    isolateGuests(cpu.machine)
+    enterTables(cpu, 'guest')
   },
-}
+})
 
 /** Xen's own code, on the primary stack, outside of any event: what its idle loop or an initcall would be. */
-export const HOST_SITE: ProgramSite = {
+const hostSite = (layout: CpuInfoLayout, xpti: boolean): ProgramSite => ({
   origin: HOST_CODE.linear,
   capacity: HOST_CODE.pages * PAGE_BYTES,
   cpl: 0,
@@ -49,14 +63,16 @@ export const HOST_SITE: ProgramSite = {
     leaveWhateverRan(cpu)
     loadSegments(cpu, 0, HYPERVISOR_CS, HYPERVISOR_DS32)
     cpu.rip = HOST_CODE.linear
-    cpu.rsp = idleRsp(stackOf(cpu.id).linear)
+    cpu.rsp = idleRsp(stackOf(cpu.id).linear, layout)
     setShadowStack(cpu, true)
     setCurrent(cpu, 'idle')
+    if (xpti) enterTables(cpu, 'xen')
   },
-}
+})
 
 function leaveWhateverRan(cpu: Cpu): void {
   cpu.words[STATUS] = cpu.words[STATUS]! & ~HALTED
+  cpu.setControl(CR3, 0n)
   const config = cpu.machine.msrs.get(IA32_FRED_CONFIG)!
   cpu.words[config.slot] = cpu.words[config.slot]! & ~3
 }

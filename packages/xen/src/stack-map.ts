@@ -9,32 +9,35 @@ import {
   type StackPointer,
   type StackRegion,
 } from '@trapframe/core'
+import { CPU_INFO, type CpuInfoLayout } from './layout/cpu-info.js'
 import { stackOf } from './layout/memory.js'
-import { PAGE_BYTES, STACK_PARTS, type StackPart } from './layout/stack.js'
+import { PAGE_BYTES, type StackPart, stackParts } from './layout/stack.js'
 import { stackPointers, type TypedPointer } from './stack-pointers.js'
 
 /**
  * The stack of a CPU as the machine has it now: the pages and their attributes from the page table, every pointer from the
  * register or table that holds it (X4, X5, X6).
  */
-export function xenStackMap(cpu: Cpu): StackMap {
+export function xenStackMap(cpu: Cpu, layout: CpuInfoLayout = CPU_INFO): StackMap {
   const stack = stackOf(cpu.id).linear
   const pointers = stackPointers(cpu)
-  const regions = STACK_PARTS.flatMap((part) => byAttributes(cpu, part)).map((part): StackRegion => {
-    const address = stack + BigInt(part.offset)
-    const flags = cpu.space.flagsAt(address)
-    const kind = kindOf(cpu, part, flags)
-    return {
-      address,
-      bytes: part.bytes,
-      name: kind === 'guard' ? `guard (${part.name})` : part.name,
-      kind,
-      attributes: (flags & PAGE_PRESENT) === 0 ? null : pageLetters(flags),
-      pointers: pointers
-        .filter(({ value }) => leadsInto(value, address, part.bytes))
-        .map((pointer) => asPointer(pointer, pointer.kind !== kind)),
-    }
-  })
+  const regions = stackParts(layout)
+    .flatMap((part) => byAttributes(cpu, part))
+    .map((part): StackRegion => {
+      const address = stack + BigInt(part.offset)
+      const flags = cpu.space.flagsAt(address)
+      const kind = kindOf(cpu, part, flags)
+      return {
+        address,
+        bytes: part.bytes,
+        name: kind === 'guard' ? `guard (${part.name})` : part.name,
+        kind,
+        attributes: (flags & PAGE_PRESENT) === 0 ? null : pageLetters(flags),
+        pointers: pointers
+          .filter(({ value }) => leadsInto(value, address, part.bytes))
+          .map((pointer) => asPointer(pointer, pointer.kind !== kind)),
+      }
+    })
   const found = new Set(regions.flatMap((region) => region.pointers.map(({ source }) => source)))
   return {
     cpu: cpu.id,

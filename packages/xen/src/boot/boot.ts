@@ -1,17 +1,17 @@
 import { type Boot, type BootRequest, type HostKind, type Machine, MachineError } from '@trapframe/core'
-import { assembleText } from '../entry/text.js'
-import { bindFunctions } from '../handlers/bind.js'
-import { FRED_HANDLERS } from '../handlers/fred-functions.js'
-import { IDT_HANDLERS } from '../handlers/idt-functions.js'
-import { TEXT } from '../layout/memory.js'
-import { setUpCpu } from '../setup/cpu.js'
-import { mapMemory, memoryAreas } from '../setup/machine-memory.js'
-import { GUEST_SITE, HOST_SITE } from '../sites.js'
+import { memoryAreas } from '../setup/machine-memory.js'
+import { xenSites } from '../sites.js'
 import { xenStackMap } from '../stack-map.js'
 import { parseCommandLine } from './command-line.js'
 import { type BootDecision, decideBoot } from './decision.js'
 import { bootLabels } from './labels.js'
 import { readRequest, XEN_OPTIONS, type XenRequest } from './options.js'
+import { placeCode } from './place.js'
+import { bootSite } from './power-on.js'
+import { readBack } from './read-back.js'
+import { BootRecorder } from './record.js'
+import { runToIdle } from './run.js'
+import { setUpsSideBySide } from './side-by-side.js'
 
 /** Xen as a kind of host: decides between IDT and FRED, and programs every CPU of the machine for it (X1–X8). */
 export const XEN: HostKind = {
@@ -22,22 +22,37 @@ export const XEN: HostKind = {
   boot,
 }
 
+/** Puts Xen into memory and runs its boot, from the first instruction to the idle loop of every CPU. */
 function boot(machine: Machine, request: BootRequest): Boot {
   const wanted = readRequest(request)
   const decision = decide(machine, wanted, request)
-  const { delivery, reasons, log } = decision
-  mapMemory(machine)
-  const text = assembleText(delivery, decision)
-  machine.space(0n).write(TEXT.linear, text.bytes)
-  bindFunctions(machine, text.labels, delivery === 'fred' ? FRED_HANDLERS : IDT_HANDLERS)
-  for (const cpu of machine.cpus) setUpCpu(cpu, text.labels, decision, wanted.revision, wanted.ist)
-  const labels = bootLabels(machine, text.labels, delivery)
-  const sites = { guest: GUEST_SITE, host: HOST_SITE }
-  for (const cpu of machine.cpus) {
-    HOST_SITE.enter(cpu)
-    cpu.rip = text.labels.get('idle_loop')!
+  const { delivery, reasons } = decision
+  const image = placeCode(machine, wanted, decision)
+  const { text, init, info } = image
+  const site = bootSite(image)
+  const recorder = new BootRecorder(init)
+  site.enter(machine.cpu)
+  runToIdle(machine, text.get('idle_loop')!, recorder)
+  return {
+    delivery: machine.cpu.mechanism!.name,
+    reasons,
+    log: recorder.log,
+    labels: bootLabels(machine, image, delivery),
+    sites: { ...xenSites(info, wanted.xpti), boot: site },
+    areas: memoryAreas(machine),
+    stackMap: (cpu) => xenStackMap(cpu, info),
+    facts: (cpu) => {
+      const programmed = recorder.programmed(cpu.id)
+      return {
+        revision: wanted.revision,
+        ...readBack(cpu),
+        programmed,
+        get setUps() {
+          return setUpsSideBySide(XEN, machine.model, wanted)
+        },
+      }
+    },
   }
-  return { delivery, reasons, log, labels, sites, areas: memoryAreas(machine), stackMap: xenStackMap }
 }
 
 /** The decision, held against what the request insists on. @throws MachineError when they differ */
@@ -55,6 +70,11 @@ function decide(machine: Machine, wanted: XenRequest, { delivery }: BootRequest)
     vendor: model.vendor,
     has: (feature) => cpu.has(feature),
   })
+  if (wanted.xpti && decision.delivery === 'fred') {
+    throw new MachineError('xen-option', 'option "xpti" is true, and FRED’s entry code changes no page tables', {
+      hint: 'take delivery idt: the CPUs that need it have no FRED',
+    })
+  }
   if (delivery === undefined || delivery === decision.delivery) return decision
   throw new MachineError(
     'xen-delivery',

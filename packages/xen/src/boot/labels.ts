@@ -1,15 +1,18 @@
 import { type Machine, readMsr } from '@trapframe/core'
 import { IA32_CSTAR, IA32_LSTAR } from '@trapframe/idt'
 import { GUEST_CODE, GUEST_DATA, GUEST_STACKS, HOST_CODE, HOST_DATA } from '../layout/memory.js'
+import type { Image } from './image.js'
+import { COMMAND_LINE, EARLY_IDT, INIT_SYMBOLS } from './init-data.js'
 
 /**
- * The addresses that scenarios and traces may name: those of the entry and exit code, of the trampolines, and where a
- * program may go. `syscall_entry` is the first ring 0 instruction after SYSCALL under either delivery; the names of the
- * other CPUs' trampolines end in their number.
+ * The addresses that scenarios and traces may name: those of the entry and exit code, of the trampolines, of the boot and
+ * its variables, and where a program may go. `syscall_entry` is the first ring 0 instruction after SYSCALL under either
+ * delivery; the names of the other CPUs' trampolines end in their number, those of the early boot's entry points begin
+ * with `early_`.
  */
 export function bootLabels(
   machine: Machine,
-  text: ReadonlyMap<string, bigint>,
+  { text, early, init }: Image,
   delivery: 'idt' | 'fred',
 ): ReadonlyMap<string, bigint> {
   const labels = new Map(text)
@@ -31,5 +34,10 @@ export function bootLabels(
     host_data: HOST_DATA,
   }
   for (const [name, { linear }] of Object.entries(places)) labels.set(name, linear)
+  for (const [name, address] of init) labels.set(name, address)
+  for (const [name, address] of early) if (!name.includes('.')) labels.set(`early_${name}`, address)
+  for (const [name, address] of Object.entries(INIT_SYMBOLS)) labels.set(name, address)
+  labels.set('command_line', COMMAND_LINE)
+  labels.set('early_idt', EARLY_IDT)
   return labels
 }

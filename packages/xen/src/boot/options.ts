@@ -1,12 +1,18 @@
 import { type BootRequest, MachineError } from '@trapframe/core'
+import { LAYOUT_NAMES, type LayoutName } from '../layout/cpu-info.js'
+import { withOptions } from './command-line.js'
 import { REVISIONS, type Revision } from './decision.js'
+import { COMMAND_LINE_BYTES } from './init-data.js'
 
 /** The options of the host kind, with a sentence each. */
 export const XEN_OPTIONS = {
   revision: 'which Xen: "rfc" (default) or "upstream"',
+  layout:
+    'where a guest’s registers are pushed: "together" with cpu_info (default), "apart" from it, or "vm86", as before FRED',
   ist: 'NMI, #DB and #MC have stacks of their own under the IDT (default true); #DF always has',
   smap: 'supervisor code may not touch user pages (default true where the CPU can)',
   smep: 'supervisor code may not run from user pages (default true where the CPU can)',
+  xpti: 'guests run on page tables without Xen’s mappings, under the IDT (default false)',
   shadowStacks: 'supervisor shadow stacks (default true where the CPU can)',
   ibt: 'supervisor indirect branch tracking (default true where the CPU can)',
 } as const
@@ -15,6 +21,8 @@ export const XEN_OPTIONS = {
 export interface XenRequest {
   readonly revision: Revision
   readonly ist: boolean
+  readonly layout: LayoutName
+  readonly xpti: boolean
   /** The command line, with what `delivery` and the options mean at its end. */
   readonly commandLine: string
   /** What must be there because the request says so: features by option. */
@@ -47,7 +55,7 @@ export function readRequest({ delivery, cmdline, options = {} }: BootRequest): X
       hint: `it has ${Object.keys(XEN_OPTIONS).join(', ')}`,
     })
   }
-  const words = cmdline === undefined ? [] : [cmdline]
+  const words: string[] = []
   if (delivery !== undefined) words.push(`fred=${delivery === 'fred' ? 1 : 0}`)
   const needs: { option: string; feature: string }[] = []
   for (const { option, word, feature } of SWITCHES) {
@@ -57,11 +65,23 @@ export function readRequest({ delivery, cmdline, options = {} }: BootRequest): X
     if (wanted) needs.push({ option, feature })
   }
   return {
-    revision: revisionOption(options),
+    revision: choice(options, 'revision', REVISIONS, 'rfc'),
+    layout: choice(options, 'layout', LAYOUT_NAMES, 'together'),
     ist: booleanOption(options, 'ist') ?? true,
-    commandLine: words.join(' '),
+    xpti: booleanOption(options, 'xpti') ?? false,
+    commandLine: readableText(withOptions(cmdline ?? '', ...words)),
     needs,
   }
+}
+
+/** A command line as it fits into memory: its end is the first NUL. @throws MachineError for one that is too long */
+function readableText(commandLine: string): string {
+  const text = commandLine.split('\0', 1)[0]!
+  const { length } = new TextEncoder().encode(text)
+  if (length <= COMMAND_LINE_BYTES) return text
+  throw new MachineError('xen-request', `the command line has ${length} bytes`, {
+    hint: `at most ${COMMAND_LINE_BYTES}`,
+  })
 }
 
 function booleanOption(options: Readonly<Record<string, unknown>>, name: string): boolean | undefined {
@@ -70,11 +90,17 @@ function booleanOption(options: Readonly<Record<string, unknown>>, name: string)
   throw new MachineError('xen-option', `option "${name}" of host "xen" is ${shown(value)}`, { hint: 'true or false' })
 }
 
-function revisionOption({ revision = 'rfc' }: Readonly<Record<string, unknown>>): Revision {
-  const known = REVISIONS.find((name) => name === revision)
+function choice<T extends string>(
+  options: Readonly<Record<string, unknown>>,
+  name: string,
+  all: readonly T[],
+  preset: T,
+): T {
+  const value = options[name] ?? preset
+  const known = all.find((one) => one === value)
   if (known !== undefined) return known
-  throw new MachineError('xen-option', `option "revision" of host "xen" is ${shown(revision)}`, {
-    hint: `one of ${REVISIONS.join(', ')}`,
+  throw new MachineError('xen-option', `option "${name}" of host "xen" is ${shown(value)}`, {
+    hint: `one of ${all.join(', ')}`,
   })
 }
 

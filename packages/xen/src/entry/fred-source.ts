@@ -1,18 +1,24 @@
-import { IOPL, IF as RFLAGS_IF, VM } from '@trapframe/core'
+import { IOPL, NMI, IF as RFLAGS_IF, VM } from '@trapframe/core'
+import type { CpuInfoLayout } from '../layout/cpu-info.js'
 import { TRAP_SYSCALL, userRegsOffset } from '../layout/user-regs.js'
 import { FRED_FUNCTIONS, functionSource } from './functions.js'
 import { IDLE_SOURCE } from './idle-source.js'
-import { field, POP_GPRS, PUSH_AND_CLEAR_GPRS } from './registers.js'
+import { condVerw, field, POP_GPRS, PUSH_AND_CLEAR_GPRS } from './registers.js'
+import { EXIT_TO_GUEST_SOURCE } from './softirq-source.js'
 
 /**
  * Entry and exit code under FRED: two entry points, 256 bytes apart, at the start of a page; each calls one function and
  * returns by its own instruction (A4, A16).
  */
-export function fredSource(): string {
+export function fredSource(layout: CpuInfoLayout): string {
   return [
     RING3_ENTRY,
     '    align 256',
     RING0_ENTRY,
+    '    align 256',
+    AFTER_PV_EVENT,
+    EXIT_TO_GUEST_SOURCE,
+    exitToGuest(layout),
     PV_EVENTS,
     XEN_EVENTS,
     functionSource(FRED_FUNCTIONS),
@@ -20,15 +26,38 @@ export function fredSource(): string {
   ].join('\n')
 }
 
-/**
- * What SYSCALL leaves in RCX and R11 under the IDT a PV guest expects here too. ERETU takes no IOPL and no VM, and a guest
- * runs with interrupts on.
- */
+/** Also where a fault of ERETU is sent, with the guest's frame for its own (X11). */
 const RING3_ENTRY = `
 entry_FRED_R3:
 ${PUSH_AND_CLEAR_GPRS}
     mov rdi, rsp
     call entry_from_pv
+    jmp after_pv_event`
+
+const RING0_ENTRY = `
+entry_FRED_R0:
+${PUSH_AND_CLEAR_GPRS}
+    mov rdi, rsp
+    call entry_from_xen
+restore_all_xen:
+${POP_GPRS}
+erets_xen:
+    erets`
+
+/** The event's type, bits 51:48 of the SS quadword: an NMI, whatever its vector, has a way out of its own. */
+const AFTER_PV_EVENT = `
+after_pv_event:
+    mov al, ${field('ss', 6)}
+    and al, 15
+    cmp al, ${NMI}
+    je nmi_exit_to_guest
+    jmp test_all_events`
+
+/**
+ * What SYSCALL leaves in RCX and R11 under the IDT a PV guest expects here too. ERETU takes no IOPL and no VM, and a guest
+ * runs with interrupts on.
+ */
+const exitToGuest = (layout: CpuInfoLayout): string => `
 restore_all_guest:
     and dword ${field('rflags')}, ${~(IOPL | VM)}
     or dword ${field('rflags')}, ${RFLAGS_IF}
@@ -40,18 +69,14 @@ restore_all_guest:
     mov ${field('r11')}, rax
 .restore:
 ${POP_GPRS}
+${condVerw(layout)}
 eretu_guest:
-    eretu`
-
-const RING0_ENTRY = `
-entry_FRED_R0:
+    eretu
+eretu_error_dom_crash:
 ${PUSH_AND_CLEAR_GPRS}
+    sti
     mov rdi, rsp
-    call entry_from_xen
-restore_all_xen:
-${POP_GPRS}
-erets_xen:
-    erets`
+    call asm_domain_crash_synchronous`
 
 /** Asynchronous and fatal events first; what is left runs with interrupts on. RAX says whether something is left. */
 const PV_EVENTS = `

@@ -28,6 +28,9 @@ const EXCEPTION_HANDLERS: Readonly<Record<number, string>> = {
 /** Name of the function for an exception vector, 0–31. */
 export const exceptionHandler = (vector: number): string => EXCEPTION_HANDLERS[vector] ?? 'do_reserved_trap'
 
+/** Functions that the ways out and the idle loop call under both deliveries. */
+const COMMON_FUNCTIONS = ['do_softirq', 'send_IPI_self', 'idle_softirq', 'asm_domain_crash_synchronous'] as const
+
 /** Functions that the IDT's entry code calls. */
 export const IDT_FUNCTIONS = [
   ...new Set([...Object.values(EXCEPTION_HANDLERS), 'do_reserved_trap']),
@@ -38,10 +41,18 @@ export const IDT_FUNCTIONS = [
   'do_syscall',
   'do_syscall32',
   'do_sysenter',
+  'search_pre_exception_table',
+  ...COMMON_FUNCTIONS,
 ] as const
 
 /** Functions that FRED's entry code calls: each side's events, before and after interrupts are enabled. */
-export const FRED_FUNCTIONS = ['pv_async_event', 'pv_sync_event', 'xen_async_event', 'xen_sync_event'] as const
+export const FRED_FUNCTIONS = [
+  'pv_async_event',
+  'pv_sync_event',
+  'xen_async_event',
+  'xen_sync_event',
+  ...COMMON_FUNCTIONS,
+] as const
 
 /** The label at which a function runs. */
 export const functionLabel = (name: string): string => `${name}.c`

@@ -1,23 +1,29 @@
 import { IOPL, pushesErrorCode, IF as RFLAGS_IF, VECTOR_DF, VECTOR_NMI, VM } from '@trapframe/core'
-import { CPU_INFO, STACK_BYTES } from '../layout/cpu-info.js'
+import { CPU_INFO, type CpuInfoLayout } from '../layout/cpu-info.js'
 import { FLAT_USER_CS32, FLAT_USER_CS64, FLAT_USER_SS } from '../layout/selectors.js'
 import { TRAP_SYSCALL, USER_REGS_BYTES } from '../layout/user-regs.js'
 import { exceptionHandler, functionSource, IDT_FUNCTIONS } from './functions.js'
 import { IDLE_SOURCE } from './idle-source.js'
+import { ENTER_XEN_CR3, ENTER_XEN_CR3_FROM_ANYWHERE, LEAVE_TO_GUEST_CR3, LEAVE_TO_XEN_CR3 } from './page-tables.js'
 import {
+  condVerw,
   ENTRY_VECTOR_ABOVE_ERROR_CODE,
   field,
+  GET_STACK_END,
   loadGuestRegs,
   POP_GPRS,
   PUSH_AND_CLEAR_GPRS,
   USER_REGS_QUADS,
 } from './registers.js'
+import { EXIT_TO_GUEST_SOURCE } from './softirq-source.js'
 import { entryLabel, FIRST_INTERRUPT, IST_VECTORS, VECTOR_INT80, VECTOR_INT82, VECTORS } from './vectors.js'
 
 /** What is patched into the code at boot. */
 export interface EntryFeatures {
   readonly smap: boolean
   readonly shadowStacks: boolean
+  /** Guests run on page tables of their own, without Xen's mappings. Default: they do not. */
+  readonly xpti?: boolean
 }
 
 /** Code of a feature, or nothing. */
@@ -25,15 +31,16 @@ const when = (present: boolean, ...lines: string[]): string =>
   present ? lines.map((line) => `    ${line}`).join('\n') : ''
 
 /** Entry and exit code under the IDT. */
-export function idtSource(features: EntryFeatures): string {
+export function idtSource(features: EntryFeatures, layout: CpuInfoLayout = CPU_INFO): string {
   return [
     ...Array.from({ length: VECTORS }, (_, vector) => stub(vector)),
     exceptionEntry(features),
-    istEntry(features),
+    istEntry(features, layout),
     doubleFaultEntry(features),
     otherEntries(features),
     syscallEntries(features),
-    exits(features),
+    EXIT_TO_GUEST_SOURCE,
+    exits(features, layout),
     exceptionTable(),
     functionSource(IDT_FUNCTIONS),
     IDLE_SOURCE,
@@ -58,15 +65,19 @@ function pathOf(vector: number): string {
   return vector === VECTOR_INT82 ? 'handle_int82' : 'handle_interrupt'
 }
 
+/** From anywhere. */
 const enter = (features: EntryFeatures): string =>
-  [when(features.smap, 'clac'), '    cld', PUSH_AND_CLEAR_GPRS].join('\n')
+  [...saveRegs(features), xpti(features, ENTER_XEN_CR3_FROM_ANYWHERE)].join('\n')
 
-/** Interrupts stay as they were where the event came from. */
-const enableInterruptsIfFrameHad = `
-    test byte ${field('rflags').replace(']', ' + 1]')}, ${RFLAGS_IF >> 8}
-    jz .masked
-    sti
-.masked:`
+/** Only from a guest. */
+const enterFromGuest = (features: EntryFeatures): string =>
+  [...saveRegs(features), xpti(features, ENTER_XEN_CR3)].join('\n')
+
+const saveRegs = (features: EntryFeatures): string[] => [when(features.smap, 'clac'), '    cld', PUSH_AND_CLEAR_GPRS]
+
+/** Code for page tables, which finds cpu_info through R14; or nothing. */
+const xpti = (features: EntryFeatures, source: string): string =>
+  features.xpti === true ? `${GET_STACK_END}\n${source}` : ''
 
 const callByVector = `
     lea rdx, [rel exception_table]
@@ -74,24 +85,46 @@ const callByVector = `
     mov rdi, rsp
     call [rdx + rax*8]`
 
+/**
+ * Interrupts become what they were where the exception came from. One that Xen met with interrupts off may be the guest's: a
+ * fault of the IRET to it, which the table of such places knows. Then the exception is put where a stub would have put it
+ * had the guest raised it, on top of the guest's own frame, and is handled once more.
+ */
 const exceptionEntry = (features: EntryFeatures): string => `
 handle_exception:
 ${enter(features)}
-${enableInterruptsIfFrameHad}
+    test byte ${field('rflags', 1)}, ${RFLAGS_IF >> 8}
+    jz exception_with_ints_disabled
+    sti
+dispatch_exception:
 ${callByVector}
 ret_from_intr:
     test byte ${field('cs')}, 3
     jz restore_all_xen
-    jmp test_all_events`
+    jmp test_all_events
+exception_with_ints_disabled:
+    test byte ${field('cs')}, 3
+    jnz dispatch_exception
+    mov rdi, rsp
+    call search_pre_exception_table
+    test rax, rax
+    jz dispatch_exception
+    mov ${field('rip')}, rax
+    mov rax, ${field('error_code')}
+    mov rcx, ${field('rsp')}
+    sub rcx, 8
+    mov [rcx], rax
+    mov ${field('rsp')}, rcx
+    jmp restore_all_xen`
 
 /** From guest context the frame moves to the primary stack, and the shadow stack with it; from Xen context both stay. */
-const istEntry = (features: EntryFeatures): string => `
+const istEntry = (features: EntryFeatures, layout: CpuInfoLayout): string => `
 handle_ist_exception:
 ${enter(features)}
     test byte ${field('cs')}, 3
     jz .dispatch
     mov rsi, rsp
-${loadGuestRegs(STACK_BYTES, CPU_INFO.guestRegs)}
+${loadGuestRegs(layout)}
     mov ecx, ${USER_REGS_QUADS}
     rep movsq
     lea rsp, [rdi - ${USER_REGS_BYTES}]
@@ -102,8 +135,7 @@ ${callByVector}
     jz restore_all_xen
     cmp byte ${field('entry_vector')}, ${VECTOR_NMI}
     jne test_all_events
-    cli
-    jmp restore_all_guest`
+    jmp nmi_exit_to_guest`
 
 /** AC is set, so that the report does not die of SMAP; nothing comes back. */
 const doubleFaultEntry = (features: EntryFeatures): string => `
@@ -111,6 +143,7 @@ handle_double_fault:
 ${when(features.smap, 'stac')}
     cld
 ${PUSH_AND_CLEAR_GPRS}
+${xpti(features, ENTER_XEN_CR3)}
     mov rdi, rsp
     call do_double_fault
     ud2`
@@ -122,13 +155,13 @@ ${enter(features)}
     call do_IRQ
     jmp ret_from_intr
 handle_int80:
-${enter(features)}
+${enterFromGuest(features)}
     sti
     mov rdi, rsp
     call do_int80
     jmp test_all_events
 handle_int82:
-${enter(features)}
+${enterFromGuest(features)}
     sti
     mov rdi, rsp
     call do_int82
@@ -138,24 +171,24 @@ ${enter(features)}
  * SYSCALL and SYSENTER. The trampoline has put RAX into the slot of SS, the guest's RSP below it, and RSP there; the rest
  * of the frame is made up by hand.
  */
-const syscallEntries = ({ shadowStacks }: EntryFeatures): string => `
+const syscallEntries = (features: EntryFeatures): string => `
 lstar_enter:
-${when(shadowStacks, 'setssbsy')}
+${when(features.shadowStacks, 'setssbsy')}
     mov rax, [rsp + 8]
     mov qword [rsp + 8], ${FLAT_USER_SS}
     push r11
     push ${FLAT_USER_CS64}
-${finishSyscall('do_syscall')}
+${finishSyscall(features, 'do_syscall')}
 cstar_enter:
-${when(shadowStacks, 'setssbsy')}
+${when(features.shadowStacks, 'setssbsy')}
     mov rax, [rsp + 8]
     mov qword [rsp + 8], ${FLAT_USER_SS}
     push r11
     push ${FLAT_USER_CS32}
-${finishSyscall('do_syscall32')}
+${finishSyscall(features, 'do_syscall32')}
 sysenter_entry:
     endbr64
-${when(shadowStacks, 'setssbsy')}
+${when(features.shadowStacks, 'setssbsy')}
     push ${FLAT_USER_SS}
     push 0
     pushfq
@@ -167,16 +200,18 @@ ${when(shadowStacks, 'setssbsy')}
     push 0
     mov dword ${ENTRY_VECTOR_ABOVE_ERROR_CODE}, ${TRAP_SYSCALL}
 ${PUSH_AND_CLEAR_GPRS}
+${xpti(features, ENTER_XEN_CR3)}
     sti
     mov rdi, rsp
     call do_sysenter
     jmp test_all_events`
 
-const finishSyscall = (handler: string): string => `
+const finishSyscall = (features: EntryFeatures, handler: string): string => `
     push rcx
     push 0
     mov dword ${ENTRY_VECTOR_ABOVE_ERROR_CODE}, ${TRAP_SYSCALL}
 ${PUSH_AND_CLEAR_GPRS}
+${xpti(features, ENTER_XEN_CR3)}
     sti
     mov rdi, rsp
     call ${handler}
@@ -189,10 +224,9 @@ const WITHHELD = IOPL | VM
  * To the guest by SYSRET if it came by SYSCALL and RIP is canonical (an RCX that is not would fault in ring 0 on Intel,
  * CVE-2012-0217), else by IRET; to Xen by IRET.
  */
-const exits = ({ shadowStacks }: EntryFeatures): string => `
-test_all_events:
-    cli
+const exits = (features: EntryFeatures, layout: CpuInfoLayout): string => `
 restore_all_guest:
+${xpti(features, LEAVE_TO_GUEST_CR3)}
     test dword ${field('entry_vector')}, ${TRAP_SYSCALL}
     jz iret_exit_to_guest
     mov rcx, ${field('rip')}
@@ -200,8 +234,9 @@ restore_all_guest:
     inc ecx
     cmp ecx, 1
     ja iret_exit_to_guest
-${when(shadowStacks, 'rdsspq rdi', 'clrssbsy [rdi]')}
+${when(features.shadowStacks, 'rdsspq rdi', 'clrssbsy [rdi]')}
 ${POP_GPRS}
+${condVerw(layout)}
     mov rcx, [rsp + 8]
     mov r11, [rsp + 24]
     and r11d, ${~WITHHELD >>> 0}
@@ -217,10 +252,12 @@ iret_exit_to_guest:
     and dword ${field('rflags')}, ${~WITHHELD}
     or dword ${field('rflags')}, ${RFLAGS_IF}
 ${POP_GPRS}
+${condVerw(layout)}
     add rsp, 8
 iretq_guest:
     iretq
 restore_all_xen:
+${xpti(features, LEAVE_TO_XEN_CR3)}
 ${POP_GPRS}
     add rsp, 8
 iretq_xen:

@@ -6,6 +6,8 @@ export const FIRST_INTERRUPT = 32
 /** INT 80h, which goes straight to a guest that registered it, and INT 82h, the hypercall of 32-bit guests. */
 export const VECTOR_INT80 = 0x80
 export const VECTOR_INT82 = 0x82
+/** The interrupt by which a CPU tells another, or itself, to look for softirqs. */
+export const EVENT_CHECK_VECTOR = 0xfc
 
 /** Vectors whose gates name an interrupt stack; #DF's handler is its own. */
 export const IST_VECTORS: readonly number[] = [VECTOR_NMI, VECTOR_DB, VECTOR_MC, VECTOR_DF]

@@ -1,27 +1,37 @@
 import { type HostRoutine, type Machine, RAX, RDI } from '@trapframe/core'
+import type { Revision } from '../boot/decision.js'
 import { functionLabel } from '../entry/functions.js'
-import type { WaysOut, XenFunction } from './context.js'
+import { CPU_INFO, type CpuInfoLayout } from '../layout/cpu-info.js'
+import type { Build, XenFunction } from './context.js'
+import { symbolizer } from './symbols.js'
 import { userRegsAt } from './user-regs.js'
 
-/** Binds Xen's C functions to their places in the entry code. */
+/**
+ * Binds Xen's C functions to their places in the entry code.
+ *
+ * @param revision which Xen they belong to
+ * @param layout where its cpu_user_regs lie
+ */
 export function bindFunctions(
   machine: Machine,
   labels: ReadonlyMap<string, bigint>,
   functions: readonly (readonly [name: string, run: XenFunction])[],
+  revision: Revision = 'rfc',
+  layout: CpuInfoLayout = CPU_INFO,
 ): void {
-  const waysOut: WaysOut = { idleLoop: labels.get('idle_loop')!, panicStop: labels.get('panic_stop')! }
+  const build: Build = { revision, layout, label: (name) => labels.get(name)!, symbol: symbolizer(labels) }
   for (const [name, run] of functions) {
-    machine.bindRoutine(labels.get(functionLabel(name))!, routine(name, run, waysOut))
+    machine.bindRoutine(labels.get(functionLabel(name))!, routine(name, run, build))
   }
 }
 
 /** A function as one step: a RET stands behind its place and takes it back to its caller. */
-function routine(name: string, run: XenFunction, waysOut: WaysOut): HostRoutine {
+function routine(name: string, run: XenFunction, build: Build): HostRoutine {
   return {
     name,
     run(machine, cpu) {
       const regs = userRegsAt(cpu, cpu.get64(RDI))
-      const outcome = run({ machine, cpu, regs, waysOut })
+      const outcome = run({ machine, cpu, regs, build })
       if (outcome === 'gone') return
       if (outcome !== 'return') cpu.set64(RAX, outcome.value)
       cpu.rip += 1n

@@ -1,10 +1,16 @@
 import type { Cpu, Machine } from '@trapframe/core'
+import type { Revision } from '../boot/decision.js'
+import type { CpuInfoLayout } from '../layout/cpu-info.js'
 import type { UserRegs } from './user-regs.js'
 
-/** Addresses that a function may go to instead of returning. */
-export interface WaysOut {
-  readonly idleLoop: bigint
-  readonly panicStop: bigint
+/** What Xen's C functions know of the Xen that they are part of. It is settled at boot and does not change. */
+export interface Build {
+  readonly revision: Revision
+  readonly layout: CpuInfoLayout
+  /** Address of a label of the entry and exit code. */
+  label(name: string): bigint
+  /** An address of the code as Xen names it: `ret_from_intr+0x12/0x30`; null outside of the code. */
+  symbol(address: bigint): string | null
 }
 
 /** What one of Xen's C functions works on. Nothing in it outlives the step. */
@@ -13,7 +19,7 @@ export interface Call {
   readonly cpu: Cpu
   /** The registers that RDI points to. */
   readonly regs: UserRegs
-  readonly waysOut: WaysOut
+  readonly build: Build
 }
 
 /** A function returns to its caller, with a value for RAX or none, or has sent the CPU elsewhere. */

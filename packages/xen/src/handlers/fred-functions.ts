@@ -13,6 +13,9 @@ import {
 } from '@trapframe/core'
 import { decodeFrame, FRAME_BYTES, type FredFrame, VECTOR_SYSCALL, VECTOR_SYSENTER } from '@trapframe/fred'
 import { exceptionHandler } from '../entry/functions.js'
+import { crashSynchronous } from '../exit/domain-crash.js'
+import { handleEretuFault } from '../exit/eretu-fault.js'
+import { SOFTIRQ_HANDLERS } from '../exit/softirq.js'
 import { FLAT_USER_CS32, FLAT_USER_CS64, FLAT_USER_SS } from '../layout/selectors.js'
 import { TRAP_SYSCALL, userRegsOffset } from '../layout/user-regs.js'
 import type { Call, Outcome, XenFunction } from './context.js'
@@ -84,7 +87,7 @@ function syscall(call: Call, mode64: boolean): Outcome {
   const { regs } = call
   handled(call, mode64 ? 'do_syscall' : 'do_syscall32')
   regs.set('entry_vector', BigInt(TRAP_SYSCALL))
-  regs.set('ss', BigInt(mode64 ? FLAT_USER_SS : FLAT_USER_SS))
+  regs.set('ss', BigInt(FLAT_USER_SS))
   regs.set('cs', BigInt(mode64 ? FLAT_USER_CS64 : FLAT_USER_CS32))
   regs.set('rcx', regs.get('rip'))
   regs.set('r11', regs.get('rflags'))
@@ -105,7 +108,9 @@ function sysenter(call: Call): Outcome {
 
 /** What Xen's own instructions caused. */
 const xenSyncEvent: XenFunction = (call) => {
-  const { type, vector, eventData } = frameOf(call)
+  const frame = frameOf(call)
+  if (handleEretuFault(call, frame)) return 'return'
+  const { type, vector, eventData } = frame
   return type === HARDWARE_EXCEPTION || type === PRIVILEGED_SOFTWARE_EXCEPTION || type === SOFTWARE_EXCEPTION
     ? exception(call, vector, eventData)
     : fatalTrap(call, vector)
@@ -117,4 +122,6 @@ export const FRED_HANDLERS: readonly (readonly [name: string, run: XenFunction])
   ['pv_sync_event', pvSyncEvent],
   ['xen_async_event', asyncEvent],
   ['xen_sync_event', xenSyncEvent],
+  ['asm_domain_crash_synchronous', crashSynchronous],
+  ...SOFTIRQ_HANDLERS,
 ]

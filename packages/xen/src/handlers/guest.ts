@@ -1,7 +1,6 @@
 import { type Cpu, CR2, VECTOR_PF } from '@trapframe/core'
-import { cpuStateOffset } from '../layout/cpu-info.js'
-import { stackOf, vcpuPage } from '../layout/memory.js'
-import { guestRegsOf, primaryShadowEnd, tokenOf } from '../layout/stack.js'
+import { vcpuName } from '../diagnostics/show-registers.js'
+import { crashDomain } from '../exit/domain-crash.js'
 import type { Call, Outcome } from './context.js'
 import { PV_INTERFACE, type PvEvent } from './pv-interface.js'
 import { hex4, xenVectorName } from './vector-name.js'
@@ -15,10 +14,9 @@ export function toGuest(call: Call, event: PvEvent): Outcome {
   if (event.kind === 'exception') {
     const { vector, errorCode } = event
     const detail = `${xenVectorName(vector)}[${hex4(errorCode ?? 0)}]`
-    machine.log(`d1v${cpu.id} Unhandled: vec ${vector}, ${detail}`, cpu)
+    machine.log(`${vcpuName(cpu)} Unhandled: vec ${vector}, ${detail}`, cpu)
   }
-  machine.log(`Domain 1 (vcpu#${cpu.id}) crashed on cpu#${cpu.id}: ${answer.crash}`, cpu)
-  return goIdle(call)
+  return crashDomain(call, answer.crash)
 }
 
 /** The exception that a guest raised; `address` is that of #PF. */
@@ -31,28 +29,3 @@ export const exceptionOf = (vector: number, errorCode: number | null, address: b
 
 /** The faulting address of #PF as the IDT leaves it. */
 export const faultingAddress = (cpu: Cpu): bigint => cpu.get64(CR2)
-
-/** The domain is stopped: the CPU runs its idle vCPU from now on, on an empty primary stack. */
-function goIdle({ cpu, waysOut }: Call): Outcome {
-  const stack = stackOf(cpu.id).linear
-  setCurrent(cpu, 'idle')
-  cpu.rsp = idleRsp(stack)
-  if (cpu.supervisorShadowStack) cpu.ssp = primarySsp(cpu)
-  cpu.rip = waysOut.idleLoop
-  return 'gone'
-}
-
-/** Says in cpu_info whose vCPU runs. */
-export function setCurrent(cpu: Cpu, whose: 'idle' | 'guest'): void {
-  const address = stackOf(cpu.id).linear + BigInt(cpuStateOffset('current_vcpu'))
-  cpu.space.write64(address, vcpuPage(cpu.id, whose).linear)
-}
-
-/** RSP of Xen's own code that nothing called: below cpu_info, aligned as the ABI wants it. */
-export const idleRsp = (stack: bigint): bigint => guestRegsOf(stack) & ~0xfn
-
-/** SSP of Xen's own code that nothing called: at the token under the IDT, at the end of the shadow stack under FRED. */
-export function primarySsp(cpu: Cpu): bigint {
-  const end = primaryShadowEnd(stackOf(cpu.id).linear)
-  return cpu.mechanism?.transferPolicy.shadowStackTokens === true ? tokenOf(end) : end
-}

@@ -1,5 +1,8 @@
 import { IDT_FUNCTIONS } from '../entry/functions.js'
 import { VECTOR_INT80, VECTOR_INT82 } from '../entry/vectors.js'
+import { crashSynchronous } from '../exit/domain-crash.js'
+import { searchPreExceptionTable } from '../exit/exception-table.js'
+import { SOFTIRQ_HANDLERS } from '../exit/softirq.js'
 import type { XenFunction } from './context.js'
 import { handleException } from './exceptions.js'
 import { faultingAddress, toGuest } from './guest.js'
@@ -23,6 +26,9 @@ const OTHERS: Readonly<Record<string, XenFunction>> = {
   do_syscall: (call) => toGuest(call, { kind: 'syscall' }),
   do_syscall32: (call) => toGuest(call, { kind: 'syscall32' }),
   do_sysenter: (call) => toGuest(call, { kind: 'sysenter' }),
+  search_pre_exception_table: searchPreExceptionTable,
+  asm_domain_crash_synchronous: crashSynchronous,
+  ...Object.fromEntries(SOFTIRQ_HANDLERS),
 }
 
 /** What the IDT's entry code calls, by name. */

@@ -19,14 +19,15 @@ describe.each(['idt', 'fred'])('Xen’s own faults under %s', (delivery) => {
       'Faulting linear address: 00000000dead0000',
       '****************************************',
     ])
-    expect(lines[1]).toBe('RIP:    e008:[<ffff82d040800005>]')
+    expect(lines[2]).toBe('RIP:    e008:[<ffff82d040800005>] ffff82d040800005')
     expect(xen.cpu.rip - xen.label('panic_stop')).toBe(2n)
   })
 
   it('any other exception is a fatal trap, named as Xen names it', () => {
-    expect(run('ud2').lines).toContain('FATAL TRAP: vec 6, #UD[0000]')
-    expect(run('cli\nud2').lines).toContain('FATAL TRAP: vec 6, #UD[0000] IN INTERRUPT CONTEXT')
-    expect(run('mov rax, 0x8000000000000000\nmov rax, [rax]').lines).toContain('FATAL TRAP: vec 13, #GP[0000]')
+    const type = delivery === 'fred' ? 'type 3, HW_EXC, ' : ''
+    expect(run('ud2').lines).toContain(`FATAL TRAP: ${type}vec 6, #UD[0000]`)
+    expect(run('cli\nud2').lines).toContain(`FATAL TRAP: ${type}vec 6, #UD[0000] IN INTERRUPT CONTEXT`)
+    expect(run('mov rax, 0x8000000000000000\nmov rax, [rax]').lines).toContain(`FATAL TRAP: ${type}vec 13, #GP[0000]`)
   })
 
   it('INT3 is an embedded breakpoint, and goes on', () => {
@@ -55,14 +56,14 @@ describe('what differs by delivery', () => {
     expect(printed(runTo(idt, null))).toEqual([])
     const fred = xenMachine('panther-lake', { delivery: 'fred' })
     enter(fred, 'host', 'int 0xec\ncli\nhlt')
-    expect(printed(runTo(fred, null))).toContain('FATAL TRAP: vec 236, ???[0000]')
+    expect(printed(runTo(fred, null))).toContain('FATAL TRAP: type 4, SW_INT, vec 236, ')
   })
 
   it('a nested event is fatal under FRED', () => {
     const xen = xenMachine('panther-lake', { delivery: 'fred' })
     enter(xen, 'host', 'nop')
     deliverEvent(xen.cpu, { ...faultEvent(gp(0), true) })
-    expect(printed(runTo(xen, null))).toContain('FATAL TRAP: vec 13, #GP[0000]')
+    expect(printed(runTo(xen, null))).toContain('FATAL TRAP: type 3, HW_EXC, vec 13, #GP[0000]')
   })
 
   it('#DF from the guest’s context is fatal too', () => {

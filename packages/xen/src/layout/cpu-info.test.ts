@@ -32,20 +32,20 @@ describe('cpu_info', () => {
 
   it('X8: a field more breaks the 64-byte alignment, and the error shows the arithmetic', () => {
     const more = [...CPU_STATE_FIELDS, { name: 'extra', bytes: 8 }]
-    expect(() => layOutCpuInfo(more)).toThrow(
+    expect(() => layOutCpuInfo({ state: more })).toThrow(
       'cpu_info does not fit: IA32_FRED_RSP0 = 0x8000 (stack) - 0x48 (after fred_info) = 0x7fb8, and 0x7fb8 % 64 = 56',
     )
-    expect(() => layOutCpuInfo(more)).toThrow(
+    expect(() => layOutCpuInfo({ state: more })).toThrow(
       expect.objectContaining({ hint: 'add 56 bytes of padding, or take 8 more away' }),
     )
   })
 
   it('X8: a fred_info that leaves RSP0 unaligned is rejected too, and a padded layout is not', () => {
     const odd = [{ name: 'edata', bytes: 8 }]
-    expect(() => layOutCpuInfo(CPU_STATE_FIELDS, odd)).toThrow(
+    expect(() => layOutCpuInfo({ fredInfo: odd })).toThrow(
       'TSS.RSP0 = 0x8000 (stack) - 0x40 (after fred_info) - 0x8 (of fred_info) = 0x7fb8, and 0x7fb8 % 16 = 8',
     )
     const padded = [...CPU_STATE_FIELDS, ...Array.from({ length: 8 }, (_, i) => ({ name: `pad${i}`, bytes: 8 }))]
-    expect(layOutCpuInfo(padded).fredRsp0).toBe(STACK_BYTES - 128)
+    expect(layOutCpuInfo({ state: padded }).fredRsp0).toBe(STACK_BYTES - 128)
   })
 })

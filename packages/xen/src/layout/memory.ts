@@ -21,6 +21,14 @@ export const TEXT: Mapping = { linear: 0xffff_82d0_4020_0000n, physical: 0x0100_
 export const HOST_CODE: Mapping = { linear: 0xffff_82d0_4080_0000n, physical: 0x0180_0000n, pages: 4 }
 export const HOST_DATA: Mapping = { linear: 0xffff_82d0_4090_0000n, physical: 0x0190_0000n, pages: 4 }
 
+/** What each CPU has for itself beside its stack: see per-cpu.ts. */
+export const PER_CPU: Mapping = { linear: 0xffff_82d0_4050_0000n, physical: 0x01a0_0000n, pages: 1 }
+/** Code that only the boot runs: entry points as they are before anything is decided, and the boot itself. */
+export const EARLY_TEXT: Mapping = { linear: 0xffff_82d0_40a0_0000n, physical: 0x01c0_0000n, pages: 4 }
+export const INIT_TEXT: Mapping = { linear: 0xffff_82d0_40a1_0000n, physical: 0x01c1_0000n, pages: 2 }
+/** A page of its variables, a page with the command line, and the early IDT. */
+export const INIT_DATA: Mapping = { linear: 0xffff_82d0_40b0_0000n, physical: 0x01d0_0000n, pages: 3 }
+
 /** The LSTAR and CSTAR trampolines: a page for each CPU, at the end of Xen's range. */
 export const stubPage = (cpu: number): Mapping => ({
   linear: 0xffff_82d0_7fff_f000n - BigInt(cpu) * PAGE,
@@ -43,10 +51,10 @@ export const gdtBase = (cpu: number): bigint => 0xffff_8200_4000_0000n + BigInt(
 /** Frame of Xen's page of that GDT; the guest's pages share a frame of zeros. */
 export const gdtFrame = (cpu: number): bigint => 0x0230_0000n + BigInt(cpu) * PAGE
 export const ZERO_FRAME = 0x0240_0000n
-/** A page that stands for a struct vcpu: the idle one of a CPU and the guest's. */
+/** A struct vcpu, with the trap table of a PV guest in the page behind it: the idle one of a CPU and the guest's. */
 export const vcpuPage = (cpu: number, whose: 'idle' | 'guest'): Mapping => {
-  const physical = 0x0250_0000n + BigInt(2 * cpu + (whose === 'guest' ? 1 : 0)) * PAGE
-  return { linear: DIRECTMAP + physical, physical, pages: 1 }
+  const physical = 0x0250_0000n + BigInt(2 * cpu + (whose === 'guest' ? 1 : 0)) * 2n * PAGE
+  return { linear: DIRECTMAP + physical, physical, pages: 2 }
 }
 /** The stacks, 8 pages each and aligned to as many. */
 export const stackOf = (cpu: number): Mapping => {

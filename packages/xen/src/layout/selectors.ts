@@ -33,12 +33,11 @@ export const FLAT_DESCRIPTORS: readonly (readonly [selector: number, descriptor:
   [FLAT_USER_CS64, CODE64 | RING3],
 ]
 
-/** Access word of a TSS that TR holds: present, busy, 64 bits. */
-export const TSS_BUSY = 0x8b
+const PRESENT = 0x80
 
-/** The 16-byte descriptor of a 64-bit TSS, as two quadwords. `limit` in bytes, below 64 KiB. */
-export function tssDescriptor(base: bigint, limit: number): readonly [low: bigint, high: bigint] {
-  const low =
-    BigInt(limit) | ((base & 0xff_ffffn) << 16n) | (BigInt(TSS_BUSY) << 40n) | (((base >> 24n) & 0xffn) << 56n)
+/** The 16-byte descriptor of a present 64-bit TSS of a type, as two quadwords. `limit` in bytes, below 64 KiB. */
+export function tssDescriptor(base: bigint, limit: number, type: number): readonly [low: bigint, high: bigint] {
+  const access = BigInt(PRESENT | type)
+  const low = BigInt(limit) | ((base & 0xff_ffffn) << 16n) | (access << 40n) | (((base >> 24n) & 0xffn) << 56n)
   return [low, base >> 32n]
 }

@@ -1,5 +1,5 @@
 import { VECTOR_DB, VECTOR_DF, VECTOR_MC, VECTOR_NMI } from '@trapframe/core'
-import { CPU_INFO, STACK_BYTES } from './cpu-info.js'
+import { CPU_INFO, type CpuInfoLayout, STACK_BYTES } from './cpu-info.js'
 
 /** The 8 pages of a CPU's stack and everything that points into them (X4). */
 
@@ -38,24 +38,31 @@ export interface StackPart {
   readonly role: 'stack' | 'shadow' | 'data'
 }
 
-/** The parts from the top down. */
-export const STACK_PARTS: readonly StackPart[] = [
-  { name: 'cpu_info', offset: CPU_INFO.fredRsp0, bytes: STACK_BYTES - CPU_INFO.fredRsp0, role: 'data' },
-  {
-    name: 'primary',
-    offset: (PRIMARY_SHADOW_PAGE + 1) * PAGE_BYTES,
-    bytes: CPU_INFO.fredRsp0 - (PRIMARY_SHADOW_PAGE + 1) * PAGE_BYTES,
+/** The parts from the top down. Between a cpu_user_regs that lies apart and the per-CPU state nobody runs (X13). */
+export function stackParts(info: CpuInfoLayout = CPU_INFO): readonly StackPart[] {
+  const primary = (PRIMARY_SHADOW_PAGE + 1) * PAGE_BYTES
+  const top = info.dataSelectors ? info.rsp0 : info.fredRsp0
+  const stackOf = ({ index, name }: InterruptStack): StackPart => ({
+    name,
+    offset: index * PAGE_BYTES,
+    bytes: PAGE_BYTES,
     role: 'stack',
-  },
-  { name: 'primary shadow stack', offset: PRIMARY_SHADOW_PAGE * PAGE_BYTES, bytes: PAGE_BYTES, role: 'shadow' },
-  ...[...INTERRUPT_STACKS].reverse().map(({ index, name }): StackPart => {
-    return { name, offset: index * PAGE_BYTES, bytes: PAGE_BYTES, role: 'stack' }
-  }),
-  ...[...INTERRUPT_STACKS].reverse().map(({ index, name }): StackPart => {
-    const offset = (index - 1) * IST_SHADOW_BYTES
-    return { name: `${name} shadow stack`, offset, bytes: IST_SHADOW_BYTES, role: 'shadow' }
-  }),
-]
+  })
+  const shadowOf = ({ index, name }: InterruptStack): StackPart => ({
+    name: `${name} shadow stack`,
+    offset: (index - 1) * IST_SHADOW_BYTES,
+    bytes: IST_SHADOW_BYTES,
+    role: 'shadow',
+  })
+  const interruptStacks = [...INTERRUPT_STACKS].reverse()
+  return [
+    { name: 'cpu_info', offset: top, bytes: STACK_BYTES - top, role: 'data' },
+    { name: 'primary', offset: primary, bytes: top - primary, role: 'stack' },
+    { name: 'primary shadow stack', offset: PRIMARY_SHADOW_PAGE * PAGE_BYTES, bytes: PAGE_BYTES, role: 'shadow' },
+    ...interruptStacks.map(stackOf),
+    ...interruptStacks.map(shadowOf),
+  ]
+}
 
 /** Pages that are shadow stacks, or guards where there are none. */
 export const SHADOW_PAGES: readonly number[] = [0, PRIMARY_SHADOW_PAGE]
@@ -72,6 +79,8 @@ export const primaryShadowEnd = (stack: bigint): bigint => stack + BigInt((PRIMA
 /** The token of a shadow stack: its last 8 bytes. */
 export const tokenOf = (end: bigint): bigint => end - 8n
 
-export const guestRegsOf = (stack: bigint): bigint => stack + BigInt(CPU_INFO.guestRegs)
-export const rsp0Of = (stack: bigint): bigint => stack + BigInt(CPU_INFO.rsp0)
-export const fredRsp0Of = (stack: bigint): bigint => stack + BigInt(CPU_INFO.fredRsp0)
+/** Where guest_cpu_user_regs of a stack begins. */
+export const guestRegsOf = (stack: bigint, info: CpuInfoLayout = CPU_INFO): bigint => stack + BigInt(info.guestRegs)
+/** TSS.RSP0 and IA32_FRED_RSP0 of a stack. */
+export const rsp0Of = (stack: bigint, info: CpuInfoLayout = CPU_INFO): bigint => stack + BigInt(info.rsp0)
+export const fredRsp0Of = (stack: bigint, info: CpuInfoLayout = CPU_INFO): bigint => stack + BigInt(info.fredRsp0)

@@ -58,11 +58,13 @@ describe('FRED’s MSRs', () => {
     expect(cpu.segment(6).selector).toBe(0)
   })
 
-  it('A6: no tokens: SSPs point at the ends of the shadow stacks, and nothing lies there', () => {
+  it('A6, A9: no tokens: SSPs point at the ends of the shadow stacks; of the restore token RSTORSSP has left its own mark', () => {
     const { cpu } = fredMachine('rfc')
     const stack = stackOf(0).linear
     expect(cpu.ssp).toBe(stack + 0x6000n)
-    for (const end of [0x400n, 0x800n, 0xc00n, 0x1000n, 0x6000n]) expect(cpu.space.read64(stack + end - 8n)).toBe(0n)
+    for (const end of [0x400n, 0x800n, 0xc00n, 0x1000n]) expect(cpu.space.read64(stack + end - 8n)).toBe(0n)
+    // A previous-SSP token: bits 1 and 0, and the SSP of before, 0. Nothing can take it for a restore token.
+    expect(cpu.space.read64(stack + 0x6000n - 8n)).toBe(3n)
   })
 
   it('A14: the poison of the IDT is refused here: WRMSR of an address that is not canonical is #GP(0)', () => {

@@ -1,7 +1,7 @@
-import { type Cpu, VECTOR_DF, VECTOR_MC, writeMsr } from '@trapframe/core'
+import { VECTOR_DF, VECTOR_MC } from '@trapframe/core'
 import { IA32_FRED_CONFIG, IA32_FRED_RSP0, IA32_FRED_SSP0, IA32_FRED_SSP1, IA32_FRED_STKLVLS } from '@trapframe/fred'
 import type { Revision } from '../boot/decision.js'
-import { stackOf } from '../layout/memory.js'
+import type { CpuInfoLayout } from '../layout/cpu-info.js'
 import { STAR_VALUE } from '../layout/selectors.js'
 import {
   fredRsp0Of,
@@ -14,11 +14,11 @@ import {
   primaryShadowEnd,
 } from '../layout/stack.js'
 import { IA32_FMASK, IA32_STAR, SYSCALL_MASK } from './idt-delivery.js'
-import { invalidateIdt, setUpMinimalTss } from './tables.js'
+import type { MsrSetting } from './msr.js'
 
 /** The stack pointers of a level, given the start of the CPU's stack. */
 interface Level {
-  readonly rsp: (stack: bigint) => bigint
+  readonly rsp: (stack: bigint, info: CpuInfoLayout) => bigint
   readonly ssp: (stack: bigint) => bigint
 }
 
@@ -59,28 +59,23 @@ const REVISIONS: Readonly<
 }
 
 /**
- * Everything that FRED delivery needs on one CPU but CR4.FRED itself, in the order of an AP: MSRs first, for an event after
- * CR4.FRED finds nothing else; then the tables that nobody needs any more (A7).
+ * The MSRs of FRED delivery in the order in which they are written, all of them before CR4.FRED: an event after that
+ * finds nothing else (A7). SSPs are written whether there are shadow stacks or not.
  *
  * @param entryPage linear address of the ring 3 entry point
  */
-export function setUpFredMsrs(cpu: Cpu, revision: Revision, entryPage: bigint): void {
+export function fredMsrs(revision: Revision, entryPage: bigint): readonly MsrSetting[] {
   const { levels, stackLevels, fmask } = REVISIONS[revision]
-  const stack = stackOf(cpu.id).linear
-  writeMsr(cpu, IA32_STAR, STAR_VALUE)
-  if (fmask) writeMsr(cpu, IA32_FMASK, SYSCALL_MASK)
+  const settings: MsrSetting[] = [{ name: 'IA32_STAR', index: IA32_STAR, value: STAR_VALUE }]
+  if (fmask) settings.push({ name: 'IA32_FMASK', index: IA32_FMASK, value: SYSCALL_MASK })
   levels.forEach(({ rsp, ssp }, level) => {
-    writeMsr(cpu, IA32_FRED_RSP0 + level, rsp(stack))
-    writeMsr(cpu, level === 0 ? IA32_FRED_SSP0 : IA32_FRED_SSP1 + level - 1, ssp(stack))
+    const sspIndex = level === 0 ? IA32_FRED_SSP0 : IA32_FRED_SSP1 + level - 1
+    settings.push({ name: `IA32_FRED_RSP${level}`, index: IA32_FRED_RSP0 + level, value: rsp })
+    settings.push({ name: `IA32_FRED_SSP${level}`, index: sspIndex, value: ssp })
   })
   let packed = 0n
   for (const [vector, level] of stackLevels) packed |= BigInt(level) << BigInt(2 * vector)
-  writeMsr(cpu, IA32_FRED_STKLVLS, packed)
-  writeMsr(cpu, IA32_FRED_CONFIG, entryPage)
-}
-
-/** What is left of the IDT's tables once CR4.FRED is set. */
-export function dropIdtDelivery(cpu: Cpu): void {
-  invalidateIdt(cpu)
-  setUpMinimalTss(cpu)
+  settings.push({ name: 'IA32_FRED_STKLVLS', index: IA32_FRED_STKLVLS, value: packed })
+  settings.push({ name: 'IA32_FRED_CONFIG', index: IA32_FRED_CONFIG, value: entryPage })
+  return settings
 }

@@ -1,12 +1,8 @@
-import { AC, type Cpu, DF, IF, NT, RF, TF, VM, writeMsr } from '@trapframe/core'
-import { IA32_CSTAR, IA32_LSTAR, IA32_SYSENTER_CS, IA32_SYSENTER_EIP, IA32_SYSENTER_ESP } from '@trapframe/idt'
-import type { BootDecision } from '../boot/decision.js'
-import { trampolines } from '../entry/trampoline.js'
-import { stackOf } from '../layout/memory.js'
+import { AC, DF, IF, NT, RF, TF, VM } from '@trapframe/core'
+import { IA32_SYSENTER_CS, IA32_SYSENTER_EIP, IA32_SYSENTER_ESP } from '@trapframe/idt'
 import { HYPERVISOR_CS, STAR_VALUE } from '../layout/selectors.js'
 import { rsp0Of } from '../layout/stack.js'
-import { setUpTokens } from './cet.js'
-import { setUpIdt, setUpTss } from './tables.js'
+import type { MsrSetting } from './msr.js'
 
 export const IA32_STAR = 0xc000_0081
 export const IA32_FMASK = 0xc000_0084
@@ -14,25 +10,15 @@ export const IA32_FMASK = 0xc000_0084
 /** What SYSCALL clears in RFLAGS. */
 export const SYSCALL_MASK = BigInt(AC | VM | RF | NT | DF | IF | TF)
 
-/** Everything that delivery through the IDT needs on one CPU: tables, stacks, tokens, the ways of SYSCALL and SYSENTER. */
-export function setUpIdtDelivery(
-  cpu: Cpu,
-  labels: ReadonlyMap<string, bigint>,
-  decision: BootDecision,
-  ist: boolean,
-): void {
-  setUpTss(cpu)
-  setUpIdt(cpu, labels, ist, decision.pv32)
-  const { page, bytes, lstar, cstar } = trampolines(cpu.id, decision.ibt, labels)
-  cpu.space.write(page.linear, bytes)
-  writeMsr(cpu, IA32_STAR, STAR_VALUE)
-  writeMsr(cpu, IA32_LSTAR, lstar)
-  writeMsr(cpu, IA32_CSTAR, cstar)
-  writeMsr(cpu, IA32_FMASK, SYSCALL_MASK)
-  if (cpu.model.behaviour.sysenterInLongMode) {
-    writeMsr(cpu, IA32_SYSENTER_CS, BigInt(HYPERVISOR_CS))
-    writeMsr(cpu, IA32_SYSENTER_ESP, rsp0Of(stackOf(cpu.id).linear))
-    writeMsr(cpu, IA32_SYSENTER_EIP, labels.get('sysenter_entry')!)
-  }
-  if (decision.shadowStacks) setUpTokens(cpu)
-}
+/** The MSRs of SYSCALL under the IDT, beside LSTAR and CSTAR, which point to the CPU's own trampolines. */
+export const SYSCALL_MSRS: readonly MsrSetting[] = [
+  { name: 'IA32_STAR', index: IA32_STAR, value: STAR_VALUE },
+  { name: 'IA32_FMASK', index: IA32_FMASK, value: SYSCALL_MASK },
+]
+
+/** The MSRs of SYSENTER, written where it works in long mode. */
+export const sysenterMsrs = (entry: bigint): readonly MsrSetting[] => [
+  { name: 'IA32_SYSENTER_CS', index: IA32_SYSENTER_CS, value: BigInt(HYPERVISOR_CS) },
+  { name: 'IA32_SYSENTER_ESP', index: IA32_SYSENTER_ESP, value: rsp0Of },
+  { name: 'IA32_SYSENTER_EIP', index: IA32_SYSENTER_EIP, value: entry },
+]

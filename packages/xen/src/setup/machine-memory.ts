@@ -9,6 +9,7 @@ import {
 } from '@trapframe/core'
 import {
   areaOf,
+  EARLY_TEXT,
   GUEST_CODE,
   GUEST_DATA,
   GUEST_STACKS,
@@ -17,8 +18,11 @@ import {
   guestStackOf,
   HOST_CODE,
   HOST_DATA,
+  INIT_DATA,
+  INIT_TEXT,
   idtPage,
   type Mapping,
+  PER_CPU,
   stackOf,
   stubPage,
   TEXT,
@@ -26,18 +30,20 @@ import {
   vcpuPage,
   ZERO_FRAME,
 } from '../layout/memory.js'
-import { GUEST_GDT_PAGES } from '../layout/selectors.js'
+import { FIRST_RESERVED_GDT_BYTE, GUEST_GDT_PAGES } from '../layout/selectors.js'
 import { PAGE_BYTES, SHADOW_PAGES } from '../layout/stack.js'
 
 const map = (space: AddressSpace, { linear, physical, pages }: Mapping, flags: number): void =>
   space.map(linear, flags, pages, physical)
 
-/** Maps Xen and the guest, with the attributes that each page has, and clears what an earlier boot left there. */
+/** Maps Xen and the guest, with the attributes that each page has, and clears what an earlier boot left of its code. */
 export function mapMemory(machine: Machine): void {
   const space = machine.space(0n)
-  map(space, TEXT, PAGE_EXECUTABLE)
+  for (const text of TEXTS) map(space, text, PAGE_EXECUTABLE)
+  map(space, INIT_DATA, PAGE_WRITABLE)
   map(space, HOST_CODE, PAGE_EXECUTABLE)
   map(space, HOST_DATA, PAGE_WRITABLE)
+  map(space, PER_CPU, PAGE_WRITABLE)
   map(space, GUEST_CODE, PAGE_USER | PAGE_EXECUTABLE)
   map(space, GUEST_DATA, PAGE_USER | PAGE_WRITABLE)
   map(space, GUEST_STACKS, PAGE_USER | PAGE_WRITABLE)
@@ -51,8 +57,17 @@ export function mapMemory(machine: Machine): void {
     mapGdt(space, id)
     mapStack(space, stackOf(id))
   }
-  for (const { linear, pages } of written(machine)) space.write(linear, new Uint8Array(pages * PAGE_BYTES))
+  for (const text of TEXTS) clear(space, text)
 }
+
+/** Clears whatever a boot or what runs after it writes, but not code. */
+export function clearMemory(machine: Machine): void {
+  const space = machine.space(0n)
+  for (const mapping of written(machine)) clear(space, mapping)
+}
+
+const clear = (space: AddressSpace, { linear, pages }: Mapping): void =>
+  space.write(linear, new Uint8Array(pages * PAGE_BYTES))
 
 /** The guest's pages of the GDT are empty here; Xen's page comes behind them. */
 function mapGdt(space: AddressSpace, cpu: number): void {
@@ -74,14 +89,25 @@ function mapStack(space: AddressSpace, { linear, physical, pages }: Mapping): vo
   }
 }
 
+const TEXTS: readonly Mapping[] = [TEXT, EARLY_TEXT, INIT_TEXT]
+
+/** Xen's own page of a CPU's GDT. */
+const gdtPage = (cpu: number): Mapping => ({
+  linear: gdtBase(cpu) + BigInt(FIRST_RESERVED_GDT_BYTE),
+  physical: gdtFrame(cpu),
+  pages: 1,
+})
+
 /** What a boot writes to. */
 function written(machine: Machine): Mapping[] {
   return [
-    TEXT,
+    INIT_DATA,
+    PER_CPU,
     ...machine.cpus.flatMap(({ id }) => [
       stubPage(id),
       idtPage(id),
       tssPage(id),
+      gdtPage(id),
       vcpuPage(id, 'idle'),
       vcpuPage(id, 'guest'),
       stackOf(id),
@@ -95,9 +121,11 @@ export function memoryAreas(machine: Machine): Readonly<Record<'guest' | 'host',
   return {
     guest: [GUEST_CODE, GUEST_DATA, GUEST_STACKS, ...ids.map(guestStackOf)].map(areaOf),
     host: [
-      TEXT,
+      ...TEXTS,
+      INIT_DATA,
       HOST_CODE,
       HOST_DATA,
+      PER_CPU,
       ...ids.flatMap((id) => [
         stubPage(id),
         idtPage(id),
