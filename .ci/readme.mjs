@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 
 const prompt = '$ trapframe '
 const readme = readFileSync('README.md', 'utf8')
-const session = /```\n\$ trapframe (.*)\n[^]*?```/.exec(readme)
+const session = /```\n\$ trapframe (.*)\n[\s\S]*?```/.exec(readme)
 if (session === null) throw new Error(`README.md has no block that starts with "${prompt}"`)
 const { stdout, status } = spawnSync('node', ['packages/cli/dist/bin.js', ...session[1].split(' ')], {
   encoding: 'utf8',

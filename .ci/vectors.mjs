@@ -14,7 +14,9 @@ for (const name of files) {
     { encoding: 'utf8', maxBuffer: 1 << 28 },
   )
   if (error) throw error
-  const report = stdout.startsWith('{') ? JSON.parse(stdout) : { passed: 0, failed: 0, skipped: 0, groups: {}, failures: [] }
+  const report = stdout.startsWith('{')
+    ? JSON.parse(stdout)
+    : { passed: 0, failed: 0, skipped: 0, groups: {}, failures: [] }
   const empty = Object.entries(report.groups).filter(([group, { passed }]) => passed === 0 && !doubted.test(group))
   const ok = status === 0 && report.failed === 0 && report.passed > 0 && empty.length === 0
   console.log(
