@@ -149,6 +149,16 @@ export {
 } from './instruction/operand.js'
 export { run, type StepResult, step } from './instruction/step.js'
 export { checkedStep } from './machine/check.js'
+export { checkFlatRequest, requireShadowStacks } from './machine/flat-request.js'
+export {
+  FLAT_SITE_AREAS,
+  FLAT_SITES,
+  type FlatSiteStacks,
+  flatGuestGsBase,
+  flatHostGsBase,
+  flatSites,
+  mapFlatSites,
+} from './machine/flat-sites.js'
 export type {
   Boot,
   BootRequest,
@@ -163,6 +173,7 @@ export { createMachine, Machine, type MachineOptions, type Recipe } from './mach
 export { codeAccess32, codeAccess64, dataAccess, resetCpu } from './machine/reset.js'
 export type { HostRoutine } from './machine/routine.js'
 export type { Snapshot } from './machine/snapshot.js'
+export { pointersElsewhere, pointsInto, readGuardedStack, readStackRegion } from './machine/stack-region.js'
 export { type HostState, loadHostState } from './machine/vm-exit.js'
 export {
   FETCH,
@@ -245,6 +256,12 @@ export {
   readUpperHalf,
   rplOf,
 } from './segment/descriptor.js'
+export {
+  type DescriptorFields,
+  encodeDescriptor,
+  encodeSystemDescriptor,
+  type SystemDescriptorFields,
+} from './segment/encode.js'
 export { loadFixedCode, loadFixedStack } from './segment/fixed.js'
 export { loadSegment } from './segment/load.js'
 export {

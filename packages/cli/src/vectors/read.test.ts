@@ -100,7 +100,11 @@ test('a dispute of ours holds for exactly the line that it was raised against', 
 test.each([
   ['no JSON', '[', /no list of disputed vectors/],
   ['no list', '{}', /it is no list/],
-  ['an entry without reason', '[{"file":"w.jsonl","id":"a","sha256":"0"}]', /entry 0 wants file, id, sha256 and reason/],
+  [
+    'an entry without reason',
+    '[{"file":"w.jsonl","id":"a","sha256":"0"}]',
+    /entry 0 wants file, id, sha256 and reason/,
+  ],
 ])('a disputed.json that is %s is an error, not a dispute of nothing', (_, content, message) => {
   const path = file('w.jsonl', '{"word":"a"}\n')
   file('disputed.json', content)

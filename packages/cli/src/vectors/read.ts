@@ -128,7 +128,9 @@ function readDisputes(path: string): readonly Dispute[] {
 }
 
 const notDisputes = (file: string, why: string): VectorFileError =>
-  new VectorFileError('disputes', `this is no list of disputed vectors: ${why}`, { place: { file, line: 1, column: 1 } })
+  new VectorFileError('disputes', `this is no list of disputed vectors: ${why}`, {
+    place: { file, line: 1, column: 1 },
+  })
 
 function ownDispute(disputes: readonly Dispute[], path: string, id: string, line: string): string | undefined {
   const name = basename(path).replace(/\.gz$/, '')

@@ -3,10 +3,11 @@ import { Fault } from '../event/fault.js'
 import type { TransferPolicy } from '../event/mechanism.js'
 import { type Decoded, NO_REGISTER, OPERAND_IMMEDIATE, OPERAND_MEMORY, type Operand } from '../instruction/decoded.js'
 import { createMachine } from '../machine/machine.js'
-import { codeAccess64, dataAccess } from '../machine/reset.js'
+import { dataAccess } from '../machine/reset.js'
 import { pageFlags } from '../memory/access.js'
 import { definePlugin, MECHANISMS } from '../plugin/plugin.js'
-import { CS, DS, GDTR, SS, TABLE_LIMIT } from '../state/registers.js'
+import { loadFixedCode, loadFixedStack } from '../segment/fixed.js'
+import { DS, GDTR, TABLE_LIMIT } from '../state/registers.js'
 
 /** Where the tests of segments and transfers keep things. */
 export const GDT = 0x1_0000n
@@ -88,11 +89,10 @@ export function gdtCpu({ cpl = 0, policy = PERMISSIVE, model = 'sapphire-rapids'
   space.write64(TSS + 4n, RING0_STACK)
   cpu.set64(GDTR, GDT)
   cpu.words[GDTR + TABLE_LIMIT] = 0xdf
-  const flat = { base: 0n, limit: 0xffff_ffff }
-  cpu.setSegment(CS, { ...flat, selector: sel(cpl === 3 ? 'ring3Code' : 'ring0Code', cpl), access: codeAccess64(cpl) })
+  loadFixedCode(cpu, sel(cpl === 3 ? 'ring3Code' : 'ring0Code', cpl), cpl, 64)
   const data = sel(cpl === 3 ? 'ring3Data' : 'ring0Data', cpl)
-  cpu.setSegment(SS, { ...flat, selector: data, access: dataAccess(cpl) })
-  cpu.setSegment(DS, { ...flat, selector: data, access: dataAccess(cpl) })
+  loadFixedStack(cpu, data, cpl)
+  cpu.setSegment(DS, { base: 0n, limit: 0xffff_ffff, selector: data, access: dataAccess(cpl) })
   cpu.setCpl(cpl)
   cpu.rip = CODE
   cpu.rsp = STACK

@@ -5,23 +5,18 @@ import {
   type Cpu,
   CR4,
   CR4_CET,
-  CS,
-  codeAccess64,
-  DS,
-  dataAccess,
-  ES,
+  checkFlatRequest,
+  flatSites,
   GDTR,
   type HostKind,
   type Machine,
   MachineError,
+  mapFlatSites,
   PAGE_EXECUTABLE,
   PAGE_SHADOW_STACK,
-  PAGE_USER,
   PAGE_WRITABLE,
-  type ProgramSite,
+  requireShadowStacks,
   S_CET,
-  type SegmentNumber,
-  SS,
   STAR,
   TABLE_LIMIT,
   VECTOR_DB,
@@ -35,23 +30,15 @@ import {
   ENTRY_CODE,
   ENTRY_PAGE,
   GDT,
-  GDT_ENTRIES,
   GUEST_CODE,
   GUEST_CS32,
-  GUEST_CS64,
   GUEST_DATA,
-  GUEST_SS,
-  GUEST_STACK_TOP,
-  guestGsBase,
   HOST_CODE,
   HOST_CS,
   HOST_DATA,
-  HOST_SS,
-  hostGsBase,
   memoryAreas,
   PAGE,
   RING0_ENTRY,
-  SITE_PAGES,
   shadowTop,
   stackTop,
 } from './memory.js'
@@ -83,15 +70,9 @@ export const FLAT_FRED: HostKind = {
 function boot(machine: Machine, request: BootRequest): Boot {
   const shadowStacks = checkRequest(machine, request)
   const space = machine.space(0n)
-  space.map(GDT, PAGE_WRITABLE)
-  for (const [n, descriptor] of GDT_ENTRIES.entries()) space.write64(GDT + BigInt(8 * n), descriptor)
+  mapFlatSites(space)
   space.map(ENTRY_PAGE, PAGE_EXECUTABLE)
   for (const [address, bytes] of ENTRY_CODE) space.write(address, Uint8Array.from(bytes))
-  space.map(HOST_CODE, PAGE_EXECUTABLE, SITE_PAGES)
-  space.map(HOST_DATA, PAGE_WRITABLE, SITE_PAGES)
-  space.map(GUEST_CODE, PAGE_USER | PAGE_EXECUTABLE, SITE_PAGES)
-  space.map(GUEST_DATA, PAGE_USER | PAGE_WRITABLE, SITE_PAGES)
-  space.map(GUEST_STACK_TOP - PAGE * BigInt(SITE_PAGES), PAGE_USER | PAGE_WRITABLE, SITE_PAGES)
   for (const cpu of machine.cpus) {
     for (const level of LEVELS) {
       space.map(stackTop(cpu.id, level) - PAGE, PAGE_WRITABLE)
@@ -113,38 +94,21 @@ function boot(machine: Machine, request: BootRequest): Boot {
       ['gdt', GDT],
       ...LEVELS.map((level) => [`sl${level}_top`, stackTop(0, level)] as const),
     ]),
-    sites: { guest: guestSite, host: hostSite },
+    sites: SITES,
     areas: memoryAreas(machine.cpus.length),
     stackMap: flatStackMap,
   }
 }
 
 /** Whether shadow stacks are wanted. @throws MachineError for what this host or this CPU cannot do */
-function checkRequest(machine: Machine, { delivery, cmdline, options = {} }: BootRequest): boolean {
-  if (delivery !== undefined && delivery !== 'fred') {
-    throw new MachineError('flat-delivery', `host "flat-fred" cannot deliver through "${delivery}"`, {
-      hint: 'its delivery is fred',
-    })
-  }
-  if (cmdline !== undefined) throw new MachineError('flat-cmdline', 'host "flat-fred" has no command line')
-  for (const option of Object.keys(options)) {
-    if (option === 'shadowStacks') continue
-    throw new MachineError('flat-option', `host "flat-fred" has no option "${option}"`, { hint: 'it has shadowStacks' })
-  }
-  const { shadowStacks = false } = options
-  if (typeof shadowStacks !== 'boolean') {
-    throw new MachineError('flat-option', 'option "shadowStacks" of host "flat-fred" is true or false')
-  }
+function checkRequest(machine: Machine, request: BootRequest): boolean {
+  const { shadowStacks = false } = checkFlatRequest(FLAT_FRED, request)
   if (!machine.cpu.has('fred')) {
     throw new MachineError('flat-cpu', `CPU "${machine.model.name}" has no FRED`, {
       hint: 'take panther-lake, diamond-rapids or zen6',
     })
   }
-  if (shadowStacks && !machine.cpu.has('cet-ss')) {
-    throw new MachineError('flat-cpu', `CPU "${machine.model.name}" has no shadow stacks`, {
-      hint: 'leave shadowStacks out',
-    })
-  }
+  if (shadowStacks) requireShadowStacks(machine)
   return shadowStacks
 }
 
@@ -161,46 +125,14 @@ function bootCpu(cpu: Cpu, shadowStacks: boolean): void {
     cpu.set64(S_CET, BigInt(CET_SH_STK_EN))
   }
   cpu.setControl(CR4, cpu.cr4 | CR4_FRED | (shadowStacks ? BigInt(CR4_CET) : 0n))
-  guestSite.enter(cpu)
+  SITES.guest.enter(cpu)
 }
 
-/** Ring 3 code, in 64-bit mode. */
-const guestSite: ProgramSite = {
-  origin: GUEST_CODE,
-  capacity: SITE_PAGES * Number(PAGE),
-  cpl: 3,
-  enter(cpu) {
-    enter(cpu, 3, GUEST_CS64, GUEST_SS)
-    cpu.rip = GUEST_CODE
-    cpu.rsp = GUEST_STACK_TOP
-    cpu.gsBase = guestGsBase(cpu.id)
-    cpu.kernelGsBase = hostGsBase(cpu.id)
-    cpu.ssp = 0n
+const SITES = flatSites({
+  hostStack: (cpu) => stackTop(cpu.id, 0),
+  setShadowStack(cpu, cpl) {
+    cpu.ssp = cpl === 0 && cpu.supervisorShadowStack ? shadowTop(cpu.id, 0) : 0n
   },
-}
-
-/** Ring 0 code, on the stack of SL0, as if an event had just brought it there. */
-const hostSite: ProgramSite = {
-  origin: HOST_CODE,
-  capacity: SITE_PAGES * Number(PAGE),
-  cpl: 0,
-  enter(cpu) {
-    enter(cpu, 0, HOST_CS, HOST_SS)
-    cpu.rip = HOST_CODE
-    cpu.rsp = stackTop(cpu.id, 0)
-    cpu.gsBase = hostGsBase(cpu.id)
-    cpu.kernelGsBase = guestGsBase(cpu.id)
-    cpu.ssp = cpu.supervisorShadowStack ? shadowTop(cpu.id, 0) : 0n
-  },
-}
-
-function enter(cpu: Cpu, cpl: number, cs: number, ss: number): void {
-  const flat = { base: 0n, limit: 0xffff_ffff }
-  cpu.setSegment(CS, { ...flat, selector: cs, access: codeAccess64(cpl) })
-  const data: readonly SegmentNumber[] = [SS, DS, ES]
-  for (const n of data) cpu.setSegment(n, { ...flat, selector: ss, access: dataAccess(cpl) })
-  cpu.setCpl(cpl)
-  cpu.rflags = 0x202n
-}
+})
 
 const hex = (value: bigint): string => `0x${value.toString(16)}`

@@ -6,25 +6,18 @@ import {
   type Cpu,
   CR4,
   CR4_CET,
-  CS,
-  codeAccess64,
+  checkFlatRequest,
   DF,
-  DS,
-  dataAccess,
-  ES,
+  flatSites,
   GDTR,
   type HostKind,
   IDTR,
   IF,
   loadTask,
   type Machine,
-  MachineError,
   NT,
-  type ProgramSite,
-  RFLAGS_FIXED,
+  requireShadowStacks,
   S_CET,
-  type SegmentNumber,
-  SS,
   TABLE_LIMIT,
   TF,
   TOKEN_BUSY,
@@ -43,21 +36,14 @@ import {
   GDT,
   GUEST_CODE,
   GUEST_CS32,
-  GUEST_CS64,
   GUEST_DATA,
-  GUEST_SS,
-  GUEST_STACK_TOP,
-  guestGsBase,
   HOST_CODE,
   HOST_CS,
   HOST_DATA,
-  HOST_SS,
   handlerAddress,
-  hostGsBase,
   IDT_TABLE,
   memoryAreas,
   PAGE,
-  SITE_PAGES,
   STACK_COUNT,
   SYSCALL_ENTRY,
   SYSCALL_ENTRY_32,
@@ -105,7 +91,7 @@ function boot(machine: Machine, request: BootRequest): Boot {
     reasons: ['flat-idt has no other delivery'],
     log: [`IDT at ${hex(IDT_TABLE)} on ${machine.cpus.length} CPU${machine.cpus.length === 1 ? '' : 's'}`],
     labels: labels(),
-    sites: { guest: guestSite, host: hostSite },
+    sites: SITES,
     areas: memoryAreas(machine.cpus.length),
     stackMap: flatStackMap,
   }
@@ -136,29 +122,9 @@ function labels(): Map<string, bigint> {
 }
 
 /** What is wanted. @throws MachineError for what this host or this CPU cannot do */
-function checkRequest(machine: Machine, { delivery, cmdline, options = {} }: BootRequest): FlatOptions {
-  if (delivery !== undefined && delivery !== 'idt') {
-    throw new MachineError('flat-delivery', `host "flat-idt" cannot deliver through "${delivery}"`, {
-      hint: 'its delivery is idt',
-    })
-  }
-  if (cmdline !== undefined) throw new MachineError('flat-cmdline', 'host "flat-idt" has no command line')
-  for (const [option, value] of Object.entries(options)) {
-    if (!(option in OPTIONS)) {
-      throw new MachineError('flat-option', `host "flat-idt" has no option "${option}"`, {
-        hint: `it has ${Object.keys(OPTIONS).join(' and ')}`,
-      })
-    }
-    if (typeof value !== 'boolean') {
-      throw new MachineError('flat-option', `option "${option}" of host "flat-idt" is true or false`)
-    }
-  }
-  const { ist = true, shadowStacks = false } = options as Partial<FlatOptions>
-  if (shadowStacks && !machine.cpu.has('cet-ss')) {
-    throw new MachineError('flat-cpu', `CPU "${machine.model.name}" has no shadow stacks`, {
-      hint: 'leave shadowStacks out',
-    })
-  }
+function checkRequest(machine: Machine, request: BootRequest): FlatOptions {
+  const { ist = true, shadowStacks = false } = checkFlatRequest(FLAT_IDT, request)
+  if (shadowStacks) requireShadowStacks(machine)
   return { ist, shadowStacks }
 }
 
@@ -181,49 +147,18 @@ function bootCpu(cpu: Cpu, { shadowStacks }: FlatOptions): void {
     cpu.set64(S_CET, BigInt(CET_SH_STK_EN))
     cpu.setControl(CR4, cpu.cr4 | BigInt(CR4_CET))
   }
-  guestSite.enter(cpu)
+  SITES.guest.enter(cpu)
 }
 
-/** Ring 3 code, in 64-bit mode. */
-const guestSite: ProgramSite = {
-  origin: GUEST_CODE,
-  capacity: SITE_PAGES * Number(PAGE),
-  cpl: 3,
-  enter(cpu) {
-    enter(cpu, 3, GUEST_CS64, GUEST_SS)
-    cpu.rip = GUEST_CODE
-    cpu.rsp = GUEST_STACK_TOP
-    cpu.gsBase = guestGsBase(cpu.id)
-    cpu.kernelGsBase = hostGsBase(cpu.id)
-    if (cpu.supervisorShadowStack) cpu.space.write64(shadowToken(cpu.id, 0), shadowToken(cpu.id, 0))
-    cpu.ssp = 0n
+/** Ring 0's shadow stack is that of the primary stack; its token is busy while ring 0 code runs on it. */
+const SITES = flatSites({
+  hostStack: (cpu) => stackTop(cpu.id, 0),
+  setShadowStack(cpu, cpl) {
+    const token = shadowToken(cpu.id, 0)
+    if (cpu.supervisorShadowStack) cpu.space.write64(token, cpl === 0 ? token | BigInt(TOKEN_BUSY) : token)
+    if (cpl === 3) cpu.ssp = 0n
+    else if (cpu.supervisorShadowStack) cpu.ssp = token
   },
-}
-
-/** Ring 0 code on the primary stack, whose shadow stack is in use: as after an event from ring 3 and SWAPGS. */
-const hostSite: ProgramSite = {
-  origin: HOST_CODE,
-  capacity: SITE_PAGES * Number(PAGE),
-  cpl: 0,
-  enter(cpu) {
-    enter(cpu, 0, HOST_CS, HOST_SS)
-    cpu.rip = HOST_CODE
-    cpu.rsp = stackTop(cpu.id, 0)
-    cpu.gsBase = hostGsBase(cpu.id)
-    cpu.kernelGsBase = guestGsBase(cpu.id)
-    if (!cpu.supervisorShadowStack) return
-    cpu.ssp = shadowToken(cpu.id, 0)
-    cpu.space.write64(cpu.ssp, cpu.ssp | BigInt(TOKEN_BUSY))
-  },
-}
-
-function enter(cpu: Cpu, cpl: number, cs: number, ss: number): void {
-  const flat = { base: 0n, limit: 0xffff_ffff }
-  cpu.setSegment(CS, { ...flat, selector: cs, access: codeAccess64(cpl) })
-  const data: readonly SegmentNumber[] = [SS, DS, ES]
-  for (const n of data) cpu.setSegment(n, { ...flat, selector: ss, access: dataAccess(cpl) })
-  cpu.setCpl(cpl)
-  cpu.rflags = BigInt(IF | RFLAGS_FIXED)
-}
+})
 
 const hex = (value: bigint): string => `0x${value.toString(16)}`

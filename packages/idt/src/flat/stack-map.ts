@@ -1,12 +1,11 @@
 import {
   type Cpu,
   PAGE_PRESENT,
-  PAGE_SHADOW_STACK,
-  pageLetters,
+  pointersElsewhere,
+  readGuardedStack,
   readMsr,
   type StackMap,
   type StackPointer,
-  type StackRegion,
   vectorName,
 } from '@trapframe/core'
 import { readGate } from '../gate.js'
@@ -15,48 +14,21 @@ import { readIst, readRsp } from '../tss.js'
 import { PAGE, STACK_COUNT, shadowToken, stackTop } from './memory.js'
 
 const IA32_PL0_SSP = 0x6a4
+const TOP_DOWN = Array.from({ length: STACK_COUNT }, (_, n) => STACK_COUNT - 1 - n)
 
 /** The stacks of a CPU, with the pointers and page attributes that it has now, from the top down. */
 export function flatStackMap(cpu: Cpu): StackMap {
   const pointers = [...stackPointers(cpu), ...(cpu.has('cet-ss') ? shadowPointers(cpu) : [])]
-  const regions: StackRegion[] = []
-  for (let n = STACK_COUNT - 1; n >= 0; n--) {
-    const page = shadowToken(cpu.id, n) & ~(PAGE - 1n)
-    const flags = cpu.space.flagsAt(page)
-    if ((flags & PAGE_PRESENT) === 0) continue
-    const kind = (flags & PAGE_SHADOW_STACK) !== 0 ? 'shadow-stack' : 'stack'
-    regions.push(region(cpu, page, `${stackName(n)} shadow`, kind, pointers))
-    regions.push(region(cpu, page - PAGE, `${stackName(n)} shadow guard`, 'guard', pointers))
-  }
-  for (let n = STACK_COUNT - 1; n >= 0; n--) {
-    const page = stackTop(cpu.id, n) - PAGE
-    regions.push(region(cpu, page, stackName(n), 'stack', pointers))
-    regions.push(region(cpu, page - PAGE, `${stackName(n)} guard`, 'guard', pointers))
-  }
-  const found = new Set(regions.flatMap((one) => one.pointers))
-  return { cpu: cpu.id, delivery: 'idt', regions, elsewhere: pointers.filter((one) => !found.has(one)) }
+  const shadowStacks = TOP_DOWN.map((n) => ({ top: shadowToken(cpu.id, n) + 8n, name: `${stackName(n)} shadow` }))
+  const stacks = [
+    ...shadowStacks.filter(({ top }) => (cpu.space.flagsAt(top - PAGE) & PAGE_PRESENT) !== 0),
+    ...TOP_DOWN.map((n) => ({ top: stackTop(cpu.id, n), name: stackName(n) })),
+  ]
+  const regions = stacks.flatMap((stack) => readGuardedStack(cpu, stack, pointers))
+  return { cpu: cpu.id, delivery: 'idt', regions, elsewhere: pointersElsewhere(pointers, regions) }
 }
 
 const stackName = (n: number): string => (n === 0 ? 'primary' : `IST${n}`)
-
-function region(
-  cpu: Cpu,
-  address: bigint,
-  name: string,
-  kind: StackRegion['kind'],
-  pointers: readonly StackPointer[],
-): StackRegion {
-  const flags = cpu.space.flagsAt(address)
-  return {
-    address,
-    bytes: Number(PAGE),
-    name,
-    kind,
-    attributes: (flags & PAGE_PRESENT) === 0 ? null : pageLetters(flags),
-    // A stack pointer points just above the first byte that a push writes.
-    pointers: pointers.filter(({ value }) => value > address && value <= address + PAGE),
-  }
-}
 
 /** RSP0 and the IST entries that some gate names or that are not 0, from the TSS as it is. */
 function stackPointers(cpu: Cpu): StackPointer[] {

@@ -1,9 +1,13 @@
 import {
+  dataAccess,
+  encodeDescriptor,
+  encodeSystemDescriptor,
   type Machine,
+  mapFlatSites,
   PAGE_EXECUTABLE,
   PAGE_SHADOW_STACK,
-  PAGE_USER,
   PAGE_WRITABLE,
+  TYPE_TSS_AVAILABLE,
   VECTOR_BP,
   VECTOR_DB,
   VECTOR_DF,
@@ -16,21 +20,15 @@ import { encodeTss, TSS_BYTES } from '../tss.js'
 import {
   ENTRY_CODE,
   GDT,
-  GDT_ENTRIES,
-  GUEST_CODE,
-  GUEST_DATA,
-  GUEST_STACK_TOP,
   HANDLER_PAGES,
   HANDLERS,
-  HOST_CODE,
   HOST_CS,
-  HOST_DATA,
   handlerAddress,
   handlerCode,
   IDT_TABLE,
   PAGE,
-  SITE_PAGES,
   STACK_COUNT,
+  SYSEXIT_SS,
   shadowTable,
   shadowToken,
   stackTop,
@@ -58,8 +56,9 @@ export interface FlatOptions {
 /** Maps and fills everything that CPUs share: GDT, IDT, handlers, sites. */
 export function writeSharedMemory(machine: Machine, { ist }: FlatOptions): void {
   const space = machine.space(0n)
-  space.map(GDT, PAGE_WRITABLE)
-  for (const [n, descriptor] of GDT_ENTRIES.entries()) space.write64(GDT + BigInt(8 * n), descriptor)
+  mapFlatSites(space)
+  const sysexitStack = encodeDescriptor({ base: 0n, limit: 0xffff_ffff, access: dataAccess(3) })
+  space.write64(GDT + BigInt(SYSEXIT_SS & ~7), sysexitStack)
   space.map(IDT_TABLE, 0)
   for (let vector = 0; vector < 256; vector++) {
     const gate = encodeGate({
@@ -75,11 +74,6 @@ export function writeSharedMemory(machine: Machine, { ist }: FlatOptions): void 
   space.map(HANDLERS, PAGE_EXECUTABLE, HANDLER_PAGES)
   for (let vector = 0; vector < 256; vector++) space.write(handlerAddress(vector), handlerCode(vector))
   for (const [address, bytes] of ENTRY_CODE) space.write(address, Uint8Array.from(bytes))
-  space.map(HOST_CODE, PAGE_EXECUTABLE, SITE_PAGES)
-  space.map(HOST_DATA, PAGE_WRITABLE, SITE_PAGES)
-  space.map(GUEST_CODE, PAGE_USER | PAGE_EXECUTABLE, SITE_PAGES)
-  space.map(GUEST_DATA, PAGE_USER | PAGE_WRITABLE, SITE_PAGES)
-  space.map(GUEST_STACK_TOP - PAGE * BigInt(SITE_PAGES), PAGE_USER | PAGE_WRITABLE, SITE_PAGES)
 }
 
 /** Maps a CPU's stacks and fills its TSS, the TSS's descriptor, and the interrupt SSP table with its tokens. */
@@ -89,7 +83,11 @@ export function writeCpuMemory(machine: Machine, cpu: number, { shadowStacks }: 
   for (const top of stacks) space.map(top - PAGE, PAGE_WRITABLE)
   const [rsp0, ...ist] = stacks
   space.write(tssAddress(cpu), encodeTss({ rsp: [rsp0!], ist }))
-  const [low, high] = tssDescriptor(tssAddress(cpu))
+  const [low, high] = encodeSystemDescriptor({
+    base: tssAddress(cpu),
+    limit: TSS_BYTES - 1,
+    type: TYPE_TSS_AVAILABLE,
+  })
   space.write64(GDT + BigInt(tssSelector(cpu)), low)
   space.write64(GDT + BigInt(tssSelector(cpu)) + 8n, high)
   if (!shadowStacks) return
@@ -99,12 +97,4 @@ export function writeCpuMemory(machine: Machine, cpu: number, { shadowStacks }: 
     space.write64(token, token)
     if (n > 0) space.write64(shadowTable(cpu) + BigInt(8 * n), token)
   }
-}
-
-/** The 16-byte descriptor of an available 64-bit TSS. */
-function tssDescriptor(base: bigint): [low: bigint, high: bigint] {
-  const PRESENT_AVAILABLE_TSS = 0x89n << 40n
-  const low =
-    BigInt(TSS_BYTES - 1) | ((base & 0xff_ffffn) << 16n) | PRESENT_AVAILABLE_TSS | (((base >> 24n) & 0xffn) << 56n)
-  return [low, base >> 32n]
 }

@@ -3,6 +3,7 @@ import {
   type Cpu,
   CR4,
   CR4_UMIP,
+  carried,
   type Decoded,
   effectiveAddress,
   GDTR,
@@ -50,10 +51,6 @@ function pseudoDescriptor(cpu: Cpu, insn: Decoded, write: boolean): number {
   return linearAddress(cpu, op.segment, lo, cpu.hi, bytes, write, 1)
 }
 
-/** High half of an address `delta` bytes above `lo`. */
-const carried = (lo: number, hi: number, delta: number): number =>
-  ((lo + delta) | 0) >>> 0 < lo >>> 0 ? (hi + 1) | 0 : hi
-
 /** LGDT and LIDT. @throws #GP(0) unless CPL is 0 and, in 64-bit mode, the base is canonical */
 function loadTable(table: number): Semantics {
   return (cpu, insn) => {
@@ -61,15 +58,16 @@ function loadTable(table: number): Semantics {
     const at = pseudoDescriptor(cpu, insn, false)
     const atHi = cpu.hi
     const limit = load16(cpu, at, atHi, READ | cpu.user)
-    const baseHi = carried(at, atHi, BASE_OFFSET)
+    const baseAt = (at + BASE_OFFSET) | 0
+    const baseHi = carried(at, atHi, baseAt, BASE_OFFSET)
     let lo: number
     let hi = 0
     if (cpu.codeSize === 64) {
-      lo = load64(cpu, (at + BASE_OFFSET) | 0, baseHi, READ | cpu.user)
+      lo = load64(cpu, baseAt, baseHi, READ | cpu.user)
       hi = cpu.hi
       if (!isCanonicalForMsr(quad(lo, hi), cpu)) throw gp(0)
     } else {
-      lo = load32(cpu, (at + BASE_OFFSET) | 0, baseHi, READ | cpu.user)
+      lo = load32(cpu, baseAt, baseHi, READ | cpu.user)
       if (insn.operandSize === 2) lo &= BASE_24
     }
     cpu.words[table] = lo
@@ -88,8 +86,9 @@ function storeTable(table: number): Semantics {
     const width = cpu.codeSize === 64 ? 8 : 4
     probe(cpu, at, atHi, BASE_OFFSET + width, WRITE | cpu.user)
     store16(cpu, at, atHi, words[table + TABLE_LIMIT]!, WRITE | cpu.user)
-    const baseHi = carried(at, atHi, BASE_OFFSET)
-    storeWidth(cpu, (at + BASE_OFFSET) | 0, baseHi, width, words[table]!, words[table + 1]!, WRITE | cpu.user)
+    const baseAt = (at + BASE_OFFSET) | 0
+    const baseHi = carried(at, atHi, baseAt, BASE_OFFSET)
+    storeWidth(cpu, baseAt, baseHi, width, words[table]!, words[table + 1]!, WRITE | cpu.user)
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Cpu, NO_REGISTER, OPERAND_GPR, type Operand, readRegister, writeRegister } from '@trapframe/core'
+import { type Cpu, carried, NO_REGISTER, OPERAND_GPR, type Operand, readRegister, writeRegister } from '@trapframe/core'
 
 export const RAX_NUMBER = 0
 export const RCX_NUMBER = 1
@@ -44,6 +44,5 @@ export function writeGpr(cpu: Cpu, n: number, bytes: number, lo: number, hi: num
 export function addToGpr(cpu: Cpu, register: number, bytes: number, delta: number): void {
   const before = readGpr(cpu, register, bytes)
   const lo = (before + delta) | 0
-  const carried = delta >= 0 ? (lo >>> 0 < before >>> 0 ? 1 : 0) : lo >>> 0 > before >>> 0 ? -1 : 0
-  writeGpr(cpu, register, bytes, lo, (cpu.hi + carried) | 0)
+  writeGpr(cpu, register, bytes, lo, carried(before, cpu.hi, lo, delta))
 }

@@ -6,6 +6,7 @@ import {
   type Cpu,
   CR4,
   CR4_CET,
+  carried,
   cetSlot,
   cp,
   type Decoded,
@@ -46,8 +47,7 @@ const mode = (cpu: Cpu): number => (cpu.codeSize === 64 ? TOKEN_64_BIT : 0)
 /** An address in halves plus a small signed number: low half, high half in `cpu.hi`. */
 function offset(cpu: Cpu, lo: number, hi: number, delta: number): number {
   const sum = (lo + delta) | 0
-  const carried = delta >= 0 ? (sum >>> 0 < lo >>> 0 ? 1 : 0) : sum >>> 0 > lo >>> 0 ? -1 : 0
-  cpu.hi = (hi + carried) | 0
+  cpu.hi = carried(lo, hi, sum, delta)
   return sum
 }
 

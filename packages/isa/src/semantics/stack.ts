@@ -1,6 +1,7 @@
 import {
   adjustStackPointer,
   type Cpu,
+  carried,
   type Decoded,
   effectiveAddress,
   IF,
@@ -119,8 +120,7 @@ function stackOffset(cpu: Cpu, register: number, offset: number): number {
   const width = stackAddressSize(cpu)
   const lo = cpu.words[register]!
   const sum = (lo + offset) | 0
-  const carried = offset >= 0 ? (sum >>> 0 < lo >>> 0 ? 1 : 0) : sum >>> 0 > lo >>> 0 ? -1 : 0
-  cpu.hi = width === 8 ? (cpu.words[register + 1]! + carried) | 0 : 0
+  cpu.hi = width === 8 ? carried(lo, cpu.words[register + 1]!, sum, offset) : 0
   return width === 2 ? sum & 0xffff : sum
 }
 

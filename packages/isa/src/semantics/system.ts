@@ -5,6 +5,7 @@ import {
   CR4,
   CR4_OSXSAVE,
   CR4_PCIDE,
+  carried,
   gp,
   HALTED,
   isCanonical,
@@ -62,7 +63,7 @@ const invalidatePcid: Semantics = (cpu, insn) => {
   const pcid = load64(cpu, at, atHi, READ | cpu.user)
   const reserved = (pcid & ~PCID_BITS) | cpu.hi
   const upper = (at + 8) | 0
-  load64(cpu, upper, upper >>> 0 < at >>> 0 ? (atHi + 1) | 0 : atHi, READ | cpu.user)
+  load64(cpu, upper, carried(at, atHi, upper, 8), READ | cpu.user)
   if (reserved !== 0) throw gp(0)
   const single = type === INVPCID_ADDRESS || type === INVPCID_CONTEXT
   if (single && pcid !== 0 && (cpu.words[CR4]! & CR4_PCIDE) === 0) throw gp(0)

@@ -2,9 +2,6 @@ import {
   AF,
   CF,
   type Cpu,
-  CS,
-  codeAccess32,
-  codeAccess64,
   createMachine,
   DF,
   DS,
@@ -13,13 +10,14 @@ import {
   ES,
   eventName,
   IF,
+  loadFixedCode,
+  loadFixedStack,
   MECHANISMS,
   OF,
   PF,
   type Plugin,
   pageFlags,
   SF,
-  SS,
   STATUS,
   step,
   ZF,
@@ -126,9 +124,9 @@ export function testCpu(setup: Setup = {}): Cpu {
   space.map(SHADOW_STACK_3 & ~0xfffn, pageFlags('su'))
   space.map(TABLES, pageFlags('w'))
   space.write(DATA, Uint8Array.from(data))
-  const access = bits === 64 ? codeAccess64(cpl) : codeAccess32(cpl)
-  cpu.setSegment(CS, { selector: 0x8 | cpl, base: 0n, limit: 0xffffffff, access })
-  for (const n of [SS, DS, ES] as const) {
+  loadFixedCode(cpu, 0x8 | cpl, cpl, bits)
+  loadFixedStack(cpu, 0x10 | cpl, cpl)
+  for (const n of [DS, ES] as const) {
     cpu.setSegment(n, { selector: 0x10 | cpl, base: 0n, limit: 0xffffffff, access: dataAccess(cpl) })
   }
   cpu.cpl = cpl

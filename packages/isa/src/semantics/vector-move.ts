@@ -5,6 +5,7 @@ import {
   CR0_TS,
   CR4,
   CR4_OSFXSR,
+  carried,
   type Decoded,
   gp,
   load64,
@@ -47,9 +48,6 @@ function checkedAddress(cpu: Cpu, insn: Decoded, op: Operand, access: number, al
   return lo
 }
 
-/** High half of the address 8 bytes on. */
-const upperHalf = (lo: number, hi: number): number => (((lo + 8) | 0) >>> 0 < lo >>> 0 ? (hi + 1) | 0 : hi)
-
 /** A 128-bit operand: register or memory. */
 function read(cpu: Cpu, insn: Decoded, op: Operand, aligned: boolean): readonly number[] {
   const { words } = cpu
@@ -59,7 +57,8 @@ function read(cpu: Cpu, insn: Decoded, op: Operand, aligned: boolean): readonly 
   const atHi = cpu.hi
   const a = load64(cpu, at, atHi, access)
   const b = cpu.hi
-  const c = load64(cpu, (at + 8) | 0, upperHalf(at, atHi), access)
+  const upper = (at + 8) | 0
+  const c = load64(cpu, upper, carried(at, atHi, upper, 8), access)
   return [a, b, c, cpu.hi]
 }
 
@@ -71,8 +70,9 @@ function write(cpu: Cpu, insn: Decoded, op: Operand, value: readonly number[], a
   const access = WRITE | cpu.user
   const at = checkedAddress(cpu, insn, op, access, aligned)
   const atHi = cpu.hi
+  const upper = (at + 8) | 0
   store64(cpu, at, atHi, value[0]!, value[1]!, access)
-  store64(cpu, (at + 8) | 0, upperHalf(at, atHi), value[2]!, value[3]!, access)
+  store64(cpu, upper, carried(at, atHi, upper, 8), value[2]!, value[3]!, access)
 }
 
 function move(aligned: boolean): Semantics {
