@@ -170,6 +170,7 @@ export type {
   StackRegion,
 } from './machine/host.js'
 export { createMachine, Machine, type MachineOptions, type Recipe } from './machine/machine.js'
+export { type PortableSnapshot, packSnapshot, unpackSnapshot } from './machine/portable-snapshot.js'
 export { codeAccess32, codeAccess64, dataAccess, resetCpu } from './machine/reset.js'
 export type { HostRoutine } from './machine/routine.js'
 export type { Snapshot } from './machine/snapshot.js'
