@@ -8,9 +8,11 @@ import {
   dataAccess,
   ES,
   FS,
+  GPR,
   GS,
   HALTED,
   type ProgramSite,
+  RIP,
   type SegmentNumber,
   SS,
   STATUS,
@@ -70,7 +72,9 @@ const hostSite = (layout: CpuInfoLayout, xpti: boolean): ProgramSite => ({
   },
 })
 
+/** General registers are 0, as a new vCPU has them. */
 function leaveWhateverRan(cpu: Cpu): void {
+  cpu.words.fill(0, GPR, RIP)
   cpu.words[STATUS] = cpu.words[STATUS]! & ~HALTED
   cpu.setControl(CR3, 0n)
   const config = cpu.machine.msrs.get(IA32_FRED_CONFIG)!

@@ -7,12 +7,7 @@ import { PV_INTERFACE, type PvAnswer, type PvEvent, xen } from '../src/index.js'
 import type { XenMachine } from './xen-machine.js'
 
 /** A machine whose PV interface notes what it is asked, and answers as the smallest one does, or always the same. */
-export function notingMachine(
-  cpu: string,
-  request: BootRequest,
-  events: PvEvent[],
-  answer?: PvAnswer,
-): XenMachine {
+export function notingMachine(cpu: string, request: BootRequest, events: PvEvent[], answer?: PvAnswer): XenMachine {
   const noting = definePlugin({
     name: 'noting',
     requires: ['xen'],

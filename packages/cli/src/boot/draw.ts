@@ -10,11 +10,13 @@ export function drawBoot(report: BootReport, paint: Paint): string {
     ...reasons.map((reason) => paint('faint', reason)),
     ...section('Log', log.length === 0 ? ['(empty)'] : log, paint),
   ]
-  const scalars = Object.entries(facts).filter(([, value]) => isScalar(value))
-  if (scalars.length > 0)
-    lines.push(...section('Facts', grid(scalars.map(([name, value]) => [name, text(value)])), paint))
+  const short = Object.entries(facts).filter(([, value]) => isShort(value))
+  if (short.length > 0) {
+    const rows = short.map(([name, value]) => [words(name), text(value)])
+    lines.push(...section('Facts', grid(rows), paint))
+  }
   for (const [name, value] of Object.entries(facts)) {
-    if (!isScalar(value)) lines.push(...section(TITLES[name] ?? words(name), drawValue(value as object), paint))
+    if (!isShort(value)) lines.push(...section(TITLES[name] ?? words(name), drawValue(value as object), paint))
   }
   return `${lines.map((line) => line.trimEnd()).join('\n')}\n`
 }
@@ -32,6 +34,9 @@ type Scalar = string | number | bigint | boolean | null
 
 const isScalar = (value: unknown): value is Scalar => value === null || typeof value !== 'object'
 
+/** What fits on a line: a single value, or a list of them. */
+const isShort = (value: unknown): boolean => isScalar(value) || (Array.isArray(value) && value.every(isScalar))
+
 type Row = readonly string[]
 
 function section(title: string, rows: readonly string[], paint: Paint): string[] {
@@ -39,23 +44,24 @@ function section(title: string, rows: readonly string[], paint: Paint): string[]
 }
 
 function drawValue(value: object): string[] {
-  if (Array.isArray(value)) return value.every(isScalar) ? value.map(text) : grid(listRows(value as object[]))
+  if (Array.isArray(value)) return grid(listRows(value as object[]))
   const entries = Object.entries(value)
   if (entries.every(([, one]) => isScalar(one))) return grid(entries.map(([name, one]) => [name, text(one)]))
   return grid(columnRows(entries))
 }
 
-/** A list of objects: a row for each, a column for each of their keys; what begins like the row before it is left out. */
+/** A list of objects: a row for each, a column for each of their keys; a first cell like the one above it is left out. */
 function listRows(items: readonly object[]): Row[] {
   const keys = [...new Set(items.flatMap((item) => Object.keys(item)))]
   let before: string | undefined
-  return items.map((item) => {
+  const rows = items.map((item) => {
     const cells = keys.map((key) => text((item as Readonly<Record<string, unknown>>)[key]))
     const [first] = cells
     if (first === before) cells[0] = ''
     before = first
     return cells
   })
+  return [keys.map(words), ...rows]
 }
 
 /** An object of objects: a column for each, a row for each of what they hold. */
@@ -88,6 +94,7 @@ function words(name: string): string {
 function text(value: unknown): string {
   if (value === undefined) return ''
   if (typeof value === 'boolean') return value ? 'yes' : 'no'
+  if (Array.isArray(value)) return value.map(text).join(' ')
   return typeof value === 'bigint' ? `0x${value.toString(16)}` : String(value)
 }
 

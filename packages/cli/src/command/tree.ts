@@ -38,6 +38,17 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     ],
     load: async () => (await import('../compare/command.js')).compareCommand,
   },
+  interleave: {
+    summary: 'a scenario with an event at every instruction boundary of ring 0',
+    operands: 'FILE',
+    count: [1, 1],
+    examples: [
+      ['trapframe interleave scenarios/xen/syscall-interleaved.yaml', 'NMI, #DB and #MC, at one boundary a run'],
+      ['trapframe interleave gap.yaml --events nmi', 'some events'],
+      ['trapframe interleave gap.yaml --json', 'counts, and every boundary where something is wrong, as data'],
+    ],
+    load: async () => (await import('../interleave/command.js')).interleaveCommand,
+  },
   boot: {
     summary: "a host's choice of delivery with its reasons and log, and what it programmed",
     operands: '',

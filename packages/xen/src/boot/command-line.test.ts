@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parseCommandLine } from './command-line.js'
+import { parseCommandLine, withOptions } from './command-line.js'
 
 describe('X2: Xen’s boolean syntax', () => {
   it.each(['fred', 'fred=1', 'fred=on', 'fred=yes', 'fred=true', 'fred=enable', 'no-fred=0', 'no-fred=off', 'fred='])(
@@ -44,7 +44,27 @@ describe('X2: Xen’s boolean syntax', () => {
     expect(parseCommandLine('cet')).toEqual({})
   })
 
+  it('an option with a parser of its own takes either no- or a value', () => {
+    expect(parseCommandLine('no-cet=1')).toEqual({})
+    expect(parseCommandLine('no-smap=0')).toEqual({})
+    expect(parseCommandLine('no-fred=0')).toEqual({ fred: true })
+  })
+
+  it('only blanks part options; what follows " -- " is for dom0', () => {
+    expect(parseCommandLine('  fred=1   pv=no-32 ')).toEqual({ fred: true, pv32: false })
+    expect(parseCommandLine('pv=no-32\tfred=1')).toEqual({})
+    expect(parseCommandLine('fred=0 -- fred=1')).toEqual({ fred: false })
+    expect(parseCommandLine('fred=0 --fred=1')).toEqual({ fred: false })
+  })
+
+  it('options are added where they win, and in front of dom0’s', () => {
+    expect(withOptions('')).toBe('')
+    expect(withOptions('', 'fred=1', 'smap=0')).toBe('fred=1 smap=0')
+    expect(withOptions('fred=0 -- console=hvc0', 'fred=1')).toBe('fred=0 fred=1 -- console=hvc0')
+  })
+
   it('smap and smep', () => {
     expect(parseCommandLine('smap=0 no-smep')).toEqual({ smap: false, smep: false })
+    expect(parseCommandLine('smap smep=hvm')).toEqual({ smap: true, smep: false })
   })
 })

@@ -75,8 +75,8 @@ const INIT_FUNCTIONS: Readonly<Record<string, InitFunction>> = {
   cpu_up(cpu, { init }) {
     const next = cpu.machine.cpus[cpu.words[RDI]!]!
     writeGdt(cpu.space, next.id)
-    writeVariable(cpu.space, 'ap_cpu', next.id)
-    writeVariable(cpu.space, 'ap_stack', stackOf(next.id).linear)
+    writeVariable(cpu.space, 'next_cpu', next.id)
+    writeVariable(cpu.space, 'next_stack', stackOf(next.id).linear)
     resetCpu(next)
     next.rip = init.get('ap_start')!
   },

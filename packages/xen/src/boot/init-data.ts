@@ -7,11 +7,11 @@ import { type Field, placeFields } from '../layout/user-regs.js'
 
 const FIELDS = [
   /** Stack of the CPU that is started next, and its number. */
-  { name: 'ap_stack', bytes: 8 },
+  { name: 'next_stack', bytes: 8 },
   /** The trampolines of the CPU that is set up. */
   { name: 'stub_lstar', bytes: 8 },
   { name: 'stub_cstar', bytes: 8 },
-  { name: 'ap_cpu', bytes: 4 },
+  { name: 'next_cpu', bytes: 4 },
   { name: 'nr_cpus', bytes: 4 },
   /** What CPUID answered: EBX of leaf 0, registers of leaf 7, EAX of leaf 7.1. */
   { name: 'cpuid_vendor', bytes: 4 },

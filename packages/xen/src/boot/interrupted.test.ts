@@ -27,8 +27,9 @@ describe('X1: an event at every instruction of the boot', () => {
     expect(list.findLast(({ mechanism }) => mechanism === 'idt')?.stage).toBe('boot_fred_cr4')
     expect(list.find(({ mechanism }) => mechanism === 'fred')?.stage).toBe('boot_fred_null_idt')
     expect(list.filter(({ end }) => end === 'shutdown').map(({ stage }) => stage)).toEqual([
-      ...Array(28).fill('boot_start'),
-      ...Array(5).fill('boot_early_idt'),
+      ...Array(2).fill('boot_start'),
+      ...Array(26).fill('boot_gdt'),
+      'boot_early_idt',
     ])
   })
 
@@ -68,8 +69,9 @@ describe('X1: an event at every instruction of the boot', () => {
   })
 
   it('walks all of it', () => {
-    expect(stagesOf(interrupted('fred', NMI)).slice(0, 9)).toEqual([
+    expect(stagesOf(interrupted('fred', NMI)).slice(0, 10)).toEqual([
       'boot_start',
+      'boot_gdt',
       'boot_early_idt',
       'boot_cmdline',
       'boot_cpuid',

@@ -27,7 +27,8 @@ export function interruptBoot(machine: Machine, boot: Boot, raise: (cpu: Cpu) =>
   const { cpu } = machine
   const idleLoop = boot.labels.get('idle_loop')!
   const stageOf = stageFinder(boot.labels)
-  const moments: { readonly rip: bigint; readonly stage: string; readonly state: ReturnType<Machine['snapshot']> }[] = []
+  const moments: { readonly rip: bigint; readonly stage: string; readonly state: ReturnType<Machine['snapshot']> }[] =
+    []
   boot.sites.boot!.enter(cpu)
   for (let stage = ''; cpu.rip !== idleLoop; step(cpu)) {
     stage = stageOf(cpu.rip) ?? stage
@@ -50,7 +51,13 @@ export function interruptBoot(machine: Machine, boot: Boot, raise: (cpu: Cpu) =>
         : undisturbed.every((word, i) => word === cpu.words[i])
           ? 'boots'
           : 'boots differently'
-      return { stage, rip, mechanism: delivered[0]?.mechanism ?? null, delivered: delivered.map(({ name }) => name), end }
+      return {
+        stage,
+        rip,
+        mechanism: delivered[0]?.mechanism ?? null,
+        delivered: delivered.map(({ name }) => name),
+        end,
+      }
     } finally {
       release()
     }

@@ -2,6 +2,16 @@ import { type Cpu, GDTR, IDTR, LDTR, type Segment, TABLE_LIMIT, TR, tssIstOffset
 import { readVariable } from './init-data.js'
 import { readDeliveryMsrs } from './msrs.js'
 
+/** Bits of CR4 that a boot may set (SDM 3A 2.5). */
+const CR4_BITS: readonly (readonly [bit: number, name: string])[] = [
+  [5, 'PAE'],
+  [16, 'FSGSBASE'],
+  [20, 'SMEP'],
+  [21, 'SMAP'],
+  [23, 'CET'],
+  [32, 'FRED'],
+]
+
 const RINGS = [0, 1, 2] as const
 const IST = [1, 2, 3, 4, 5, 6, 7] as const
 
@@ -10,6 +20,7 @@ export function readBack(cpu: Cpu): Readonly<Record<string, unknown>> {
   return {
     pv32: readVariable(cpu.space, 'opt_pv32') === 1,
     cr4: cpu.cr4,
+    cr4Bits: CR4_BITS.filter(([bit]) => ((cpu.cr4 >> BigInt(bit)) & 1n) === 1n).map(([, name]) => name),
     msrs: readDeliveryMsrs(cpu),
     tables: {
       gdt: readTable(cpu, GDTR),

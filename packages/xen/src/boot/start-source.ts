@@ -1,8 +1,8 @@
-import { VECTORS } from '../entry/vectors.js'
 import type { CpuInfoLayout } from '../layout/cpu-info.js'
 import { cpuStateOffset, SCF_VERW } from '../layout/cpu-info.js'
 import { gdtBase, stackOf } from '../layout/memory.js'
 import { GDT_LIMIT, HYPERVISOR_CS, HYPERVISOR_DS32 } from '../layout/selectors.js'
+import { IDT_LIMIT } from '../setup/tables.js'
 import { emptyStack, hex, loadOwn, loadTable } from './assembly.js'
 import { EARLY_IDT } from './init-data.js'
 
@@ -14,10 +14,10 @@ export const startSource = (info: CpuInfoLayout): string => `
 boot_start:
     xor r12d, r12d
     mov rbx, ${hex(stackOf(0).linear)}
+boot_gdt:
 ${enterXen(info)}
 boot_early_idt:
-    mov rax, ${hex(EARLY_IDT)}
-${loadTable('lidt', VECTORS * 16 - 1)}
+    lidt [rel early_idtr]
     xor eax, eax
     lldt ax
 boot_cmdline:
@@ -71,14 +71,21 @@ boot_wait_ap:
 boot_done:
     jmp idle_loop`
 
+/** What the first LIDT loads. */
+export const START_DATA = `
+early_idtr:
+    dw ${hex(IDT_LIMIT)}
+    dq ${hex(EARLY_IDT)}`
+
 /**
  * The whole boot of another CPU, which finds a stack and a GDT and everything decided. It has no IDT until the delivery is
  * set up: any event before that is the end.
  */
 export const apSource = (info: CpuInfoLayout): string => `
 ap_start:
-    mov r12d, [rel ap_cpu]
-    mov rbx, [rel ap_stack]
+    mov r12d, [rel next_cpu]
+    mov rbx, [rel next_stack]
+ap_gdt:
 ${enterXen(info)}
 ap_delivery:
     call init_delivery
@@ -88,7 +95,7 @@ ap_features:
     call init_features
 ap_syscall:
     call init_syscall
-ap_stack_done:
+ap_stack:
     jmp init_stack
 ap_done:
     lea rdx, [rel cpu_online]

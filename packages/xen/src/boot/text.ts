@@ -9,7 +9,7 @@ import { INIT_FUNCTION_NAMES } from './functions.js'
 import { INIT_SYMBOLS } from './init-data.js'
 import { stackSource } from './stack-source.js'
 import { FUNCTIONS } from './stage.js'
-import { apSource, startSource } from './start-source.js'
+import { apSource, START_DATA, startSource } from './start-source.js'
 
 /** Programs by their source: they are immutable. */
 const assembled = new Map<string, Program>()
@@ -40,6 +40,7 @@ export function initText(revision: Revision, entry: EntryPoints, idleLoop: bigin
     stackSource(info),
     `${FUNCTIONS}:`,
     functionSource(INIT_FUNCTION_NAMES),
+    START_DATA,
   ].join('\n')
   return once(source, { origin: INIT_TEXT.linear, symbols: INIT_SYMBOLS })
 }

@@ -1,11 +1,11 @@
 import { BLOCKED_BY_NMI, pendNmi, STATUS } from '@trapframe/core'
 import { describe, expect, it } from 'vitest'
+import { notingMachine } from '../../test/noting-machine.js'
 import { delivered, enter, printed, runTo, type XenMachine, xenMachine } from '../../test/xen-machine.js'
 import type { PvAnswer, PvEvent } from '../handlers/pv-interface.js'
 import { gdtBase, stackOf } from '../layout/memory.js'
 import { guestRegsOf } from '../layout/stack.js'
 import { userRegsOffset } from '../layout/user-regs.js'
-import { notingMachine } from '../../test/noting-machine.js'
 
 /** A free place in Xen's page of the GDT, for a data segment of ring 3. */
 const SELECTOR = 0xe0a3
