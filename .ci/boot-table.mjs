@@ -192,7 +192,7 @@ function pv32() {
 
 /** Addresses of code by their labels: code moves whenever it is changed. */
 function programmed(delivery) {
-  const labels = [...machineWithXen(delivery).boot.labels].reverse()
+  const labels = [...machineWithXen(delivery).boot.labels].filter(([name]) => name !== 'syscall_entry')
   const text = (value) => code(labels.find(([, address]) => address === value)?.[0] ?? hex(value))
   const { programmed } = boot('panther-lake', [`fred=${delivery === 'fred' ? 1 : 0}`], 'rfc')
   const rows = programmed.map(({ stage, what, value, limit }) => [

@@ -74,7 +74,7 @@ describe('trapframe boot --json', () => {
 /** CPUs by what CPUID enumerates. */
 const HARDWARE = { both: '', fred: ',-lkgs', lkgs: ',-fred', neither: ',-fred,-lkgs' }
 
-describe('X2, X3: the log, for every combination', () => {
+describe('X2, X3: the log, for every combination', { timeout: 30_000 }, () => {
   for (const [vendor, preset] of [
     ['intel', 'panther-lake'],
     ['amd', 'zen6'],
@@ -161,6 +161,11 @@ describe('trapframe boot for people', () => {
     const { code, out } = await trapframe('boot', '--host', 'flat-fred')
     expect(code).toBe(0)
     expect(out).toMatch(/^Boot of panther-lake: flat-fred, delivery fred\n/)
+  })
+
+  test('an empty command line is one too', async () => {
+    expect(await json('--cmdline', '')).toEqual(await json())
+    expect((await json('--cmdline=fred=1 pv=no-32')).log).toEqual([FRED, SHSTK, IBT])
   })
 
   test('options of the host, and mistakes', async () => {

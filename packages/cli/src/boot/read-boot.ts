@@ -47,5 +47,7 @@ export function readBoot(question: BootQuestion): BootReport {
   if (!('machine' in booted)) throw new UsageError(booted[0]!.message, booted[0]!.hint)
   const { machine, boot } = booted
   const { delivery, reasons, log } = boot
-  return { host, cpu, cmdline: cmdline ?? '', delivery, reasons, log, ...boot.facts?.(machine.cpu) }
+  const report = { host, cpu, cmdline: cmdline ?? '', delivery, reasons, log }
+  // Facts that take time to find out come as getters, and stay that.
+  return Object.defineProperties(report, Object.getOwnPropertyDescriptors(boot.facts?.(machine.cpu) ?? {}))
 }

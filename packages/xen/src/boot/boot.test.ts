@@ -102,7 +102,9 @@ describe('boot', () => {
     expect(fred.label('entry_FRED_R0')).toBe(fred.label('entry_FRED_R3') + 256n)
   })
 
-  it('X2, X3: the machine decides as the function does, and prints the same lines, for every CPU and command line', () => {
+  it('X2, X3: the machine decides as the function does, and prints the same lines, for every CPU and command line', {
+    timeout: 30_000,
+  }, () => {
     for (const [cpu, revision, cmdline] of combinations()) {
       const { boot, machine } = xenMachine(cpu, { cmdline, options: { revision } })
       const decision = decideBoot({
@@ -146,6 +148,18 @@ describe('boot', () => {
       bootAll(xen)
       expect(xen.machine.equals(booted)).toBe(true)
     }
+  })
+
+  it('one that does not come to its end is an error with its last words', () => {
+    const { machine } = xenMachine('panther-lake')
+    machine.observe({
+      dispatched: (cpu, routine) => {
+        if (routine === 'report_delivery') cpu.rsp = 0n
+      },
+    })
+    const boot = () => machine.boot('xen', { delivery: 'idt' })
+    expect(boot).toThrow('Xen does not boot on CPU "panther-lake": CPU 0 stops')
+    expect(boot).toThrow(expect.objectContaining({ hint: expect.stringContaining('DOUBLE FAULT') }))
   })
 
   it('every step of it is repeatable: nothing is kept outside of the machine', () => {

@@ -20,7 +20,7 @@ function course(list: readonly Interrupted[]): string[] {
   return all.filter((one, i) => one !== all[i - 1])
 }
 
-describe('X1: an event at every instruction of the boot', () => {
+describe('X1: an event at every instruction of the boot', { timeout: 30_000 }, () => {
   it('an NMI: nobody before LIDT, the early IDT until CR4.FRED is set, FRED from then on; the boot goes on as if nothing had happened', () => {
     const list = interrupted('fred', NMI, { shadowStacks: false })
     expect(course(list)).toEqual(['nobody : shutdown', 'idt NMI: boots', 'fred NMI: boots'])

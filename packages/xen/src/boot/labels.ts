@@ -1,18 +1,29 @@
 import { type Machine, readMsr } from '@trapframe/core'
 import { IA32_CSTAR, IA32_LSTAR } from '@trapframe/idt'
-import { GUEST_CODE, GUEST_DATA, GUEST_STACKS, HOST_CODE, HOST_DATA } from '../layout/memory.js'
+import {
+  endOf,
+  GUEST_CODE,
+  GUEST_DATA,
+  GUEST_STACKS,
+  gdtBase,
+  HOST_CODE,
+  HOST_DATA,
+  stackOf,
+} from '../layout/memory.js'
+import { perCpuAddress } from '../layout/per-cpu.js'
+import { guestRegsOf } from '../layout/stack.js'
 import type { Image } from './image.js'
 import { COMMAND_LINE, EARLY_IDT, INIT_SYMBOLS } from './init-data.js'
 
 /**
  * The addresses that scenarios and traces may name: those of the entry and exit code, of the trampolines, of the boot and
- * its variables, and where a program may go. `syscall_entry` is the first ring 0 instruction after SYSCALL under either
- * delivery; the names of the other CPUs' trampolines end in their number, those of the early boot's entry points begin
- * with `early_`.
+ * its variables, of what each CPU has, and where a program may go. `syscall_entry` is the first ring 0 instruction after
+ * SYSCALL under either delivery; the names of what other CPUs have end in their number, those of the early boot's entry
+ * points begin with `early_`.
  */
 export function bootLabels(
   machine: Machine,
-  { text, early, init }: Image,
+  { text, early, init, info }: Image,
   delivery: 'idt' | 'fred',
 ): ReadonlyMap<string, bigint> {
   const labels = new Map(text)
@@ -34,6 +45,14 @@ export function bootLabels(
     host_data: HOST_DATA,
   }
   for (const [name, { linear }] of Object.entries(places)) labels.set(name, linear)
+  for (const { id } of machine.cpus) {
+    const suffix = id === 0 ? '' : `_${id}`
+    const stack = stackOf(id)
+    labels.set(`gdt${suffix}`, gdtBase(id))
+    labels.set(`guest_regs${suffix}`, guestRegsOf(stack.linear, info))
+    labels.set(`stack_end${suffix}`, endOf(stack))
+    labels.set(`softirq_pending${suffix}`, perCpuAddress(id, 'softirq_pending'))
+  }
   for (const [name, address] of init) labels.set(name, address)
   for (const [name, address] of early) if (!name.includes('.')) labels.set(`early_${name}`, address)
   for (const [name, address] of Object.entries(INIT_SYMBOLS)) labels.set(name, address)

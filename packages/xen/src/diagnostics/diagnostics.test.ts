@@ -83,9 +83,7 @@ describe.each(['idt', 'fred'])('show_registers under %s', (delivery) => {
       'RFLAGS: 0000000000000202   CONTEXT: pv guest (d1v0)',
     ])
     expect(lines).toContain('rbp: 0000000000000000   rsp: 000000007f004000   r8:  0000000000000088')
-    expect(lines).toContain(
-      'fsb: 0000000000000000   gsb: 0000000000001000   gss: 0000000000000000',
-    )
+    expect(lines).toContain('fsb: 0000000000000000   gsb: 0000000000001000   gss: 0000000000000000')
     expect(lines.at(-1)).toBe('ds: e0a3   es: 0000   fs: 0000   gs: 0000   ss: e02b   cs: e033')
   })
 })

@@ -9,6 +9,7 @@ import {
   VECTOR_BP,
   VECTOR_DF,
   VECTOR_MC,
+  VECTOR_NMI,
   VECTOR_OF,
 } from '@trapframe/core'
 import { decodeFrame, FRAME_BYTES, type FredFrame, VECTOR_SYSCALL, VECTOR_SYSENTER } from '@trapframe/fred'
@@ -45,9 +46,8 @@ const asyncEvent: XenFunction = (call) => {
     handled(call, 'do_IRQ')
     return DONE
   }
-  if (type === NMI || (type === HARDWARE_EXCEPTION && vector === VECTOR_MC)) {
-    return done(exception(call, vector, 0n))
-  }
+  if (type === NMI) return done(exception(call, VECTOR_NMI, 0n))
+  if (type === HARDWARE_EXCEPTION && vector === VECTOR_MC) return done(exception(call, vector, 0n))
   if (type === HARDWARE_EXCEPTION && vector === VECTOR_DF) {
     handled(call, 'do_double_fault')
     return doubleFault(call)
@@ -61,6 +61,14 @@ function exception(call: Call, vector: number, address: bigint): Outcome {
   return handleException(call, vector, address)
 }
 
+/** Vectors of the events that are not synchronous: no instruction raises one, so that a frame that says so is wrong. */
+const ASYNC_VECTORS: readonly number[] = [VECTOR_NMI, VECTOR_DF, VECTOR_MC]
+
+/** What is left for the time when interrupts are on. */
+function syncException(call: Call, vector: number, address: bigint): Outcome {
+  return ASYNC_VECTORS.includes(vector) ? fatalTrap(call, vector) : exception(call, vector, address)
+}
+
 const done = (outcome: Outcome): Outcome => (outcome === 'return' ? DONE : outcome)
 
 /** What the guest's own instructions caused. */
@@ -70,7 +78,7 @@ const pvSyncEvent: XenFunction = (call) => {
     case HARDWARE_EXCEPTION:
     case PRIVILEGED_SOFTWARE_EXCEPTION:
     case SOFTWARE_EXCEPTION:
-      return exception(call, vector, eventData)
+      return syncException(call, vector, eventData)
     case SOFTWARE_INTERRUPT:
       return vector === VECTOR_BP || vector === VECTOR_OF
         ? toGuest(call, exceptionOf(vector, null, 0n))
@@ -112,7 +120,7 @@ const xenSyncEvent: XenFunction = (call) => {
   if (handleEretuFault(call, frame)) return 'return'
   const { type, vector, eventData } = frame
   return type === HARDWARE_EXCEPTION || type === PRIVILEGED_SOFTWARE_EXCEPTION || type === SOFTWARE_EXCEPTION
-    ? exception(call, vector, eventData)
+    ? syncException(call, vector, eventData)
     : fatalTrap(call, vector)
 }
 

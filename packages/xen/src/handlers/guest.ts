@@ -7,9 +7,9 @@ import { hex4, xenVectorName } from './vector-name.js'
 
 /** Hands an event to the PV interface. */
 export function toGuest(call: Call, event: PvEvent): Outcome {
-  const { machine, cpu, regs } = call
+  const { machine, cpu } = call
   const [first] = machine.contributions(PV_INTERFACE)
-  const answer = first!.value.handle({ machine, cpu, regs }, event)
+  const answer = first!.value.handle(call, event)
   if (answer === 'resume') return 'return'
   if (event.kind === 'exception') {
     const { vector, errorCode } = event

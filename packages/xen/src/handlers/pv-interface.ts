@@ -1,5 +1,5 @@
-import { type Cpu, defineSlot, type Machine, type Slot, VECTOR_BP, VECTOR_OF } from '@trapframe/core'
-import type { UserRegs } from './user-regs.js'
+import { defineSlot, type Slot, VECTOR_BP, VECTOR_OF } from '@trapframe/core'
+import type { Call } from './context.js'
 
 /** What a PV guest asked for or ran into, the same for both deliveries. */
 export type PvEvent =
@@ -16,11 +16,7 @@ export type PvEvent =
     }
 
 /** What the guest's registers are, and whose. */
-export interface PvCall {
-  readonly machine: Machine
-  readonly cpu: Cpu
-  readonly regs: UserRegs
-}
+export type PvCall = Call
 
 /** `resume` goes back to the guest with the registers as they are now; a crash stops its domain. */
 export type PvAnswer = 'resume' | { readonly crash: string }
