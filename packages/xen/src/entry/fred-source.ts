@@ -26,7 +26,7 @@ export function fredSource(layout: CpuInfoLayout): string {
   ].join('\n')
 }
 
-/** Also where a fault of ERETU is sent, with the guest's frame for its own (X11). */
+/** Also where a fault of ERETU is sent, with the guest's frame for its own (P6). */
 const RING3_ENTRY = `
 entry_FRED_R3:
 ${PUSH_AND_CLEAR_GPRS}

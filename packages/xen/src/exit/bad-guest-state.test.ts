@@ -142,7 +142,7 @@ describe('F11: what ERETU refuses though no guest can have caused it', () => {
     expect(printed(entries)).toContain('FATAL TRAP: type 3, HW_EXC, vec 21, #CP[0002] IN INTERRUPT CONTEXT')
   })
 
-  it('X11: the event data go to the guest’s frame by the RFC, and the other way in Xen’s own code, so that CR2 is lost', () => {
+  it('P6: the event data go to the guest’s frame by the RFC, and the other way in Xen’s own code, so that CR2 is lost', () => {
     for (const [revision, expected] of [
       ['rfc', gdtBase(0) + 0x20n],
       ['upstream', 0n],

@@ -40,10 +40,14 @@ describe('cpu_info', () => {
     )
   })
 
-  it('X8: a fred_info that leaves RSP0 unaligned is rejected too, and a padded layout is not', () => {
+  it('X8: a fred_info that leaves RSP0 unaligned or has the wrong size is rejected too, and a padded layout is not', () => {
     const odd = [{ name: 'edata', bytes: 8 }]
     expect(() => layOutCpuInfo({ fredInfo: odd })).toThrow(
       'TSS.RSP0 = 0x8000 (stack) - 0x40 (after fred_info) - 0x8 (of fred_info) = 0x7fb8, and 0x7fb8 % 16 = 8',
+    )
+    const long = ['edata', 'a', 'b', 'c'].map((name) => ({ name, bytes: 8 }))
+    expect(() => layOutCpuInfo({ fredInfo: long })).toThrow(
+      'fred_info has 0x20 bytes, and FRED pushes 0x40 (frame) - 0x30 (error_code to ss) = 0x10 above ss',
     )
     const padded = [...CPU_STATE_FIELDS, ...Array.from({ length: 8 }, (_, i) => ({ name: `pad${i}`, bytes: 8 }))]
     expect(layOutCpuInfo({ state: padded }).fredRsp0).toBe(STACK_BYTES - 128)

@@ -1,5 +1,6 @@
 import { MachineError } from '@trapframe/core'
-import { DATA_SELECTOR_FIELDS, type Field, placeFields, USER_REGS_BYTES } from './user-regs.js'
+import { FRAME_BYTES } from '@trapframe/fred'
+import { DATA_SELECTOR_FIELDS, type Field, placeFields, USER_REGS_BYTES, userRegsOffset } from './user-regs.js'
 
 /**
  * `struct cpu_info`, at the very top of a CPU's stack: the guest's cpu_user_regs, the 16 bytes by which a FRED frame is
@@ -82,9 +83,9 @@ export interface CpuInfoParts {
 
 /**
  * Lays cpu_info out against the end of the stack, and checks what the deliveries need: IA32_FRED_RSP0 aligned to 64
- * bytes, TSS.RSP0 to 16 (X8).
+ * bytes, TSS.RSP0 to 16, and fred_info as large as what FRED pushes above SS (X8).
  *
- * @throws MachineError with the arithmetic, when one of them is not
+ * @throws MachineError with the arithmetic, when something does not fit
  */
 export function layOutCpuInfo({
   name = 'together',
@@ -110,6 +111,7 @@ export function layOutCpuInfo({
     requireAligned('IA32_FRED_RSP0', fredRsp0, FRED_ALIGNMENT, parts)
   }
   if (deliveries.includes('idt')) requireAligned('TSS.RSP0', rsp0, IDT_ALIGNMENT, [...above, belowFrame])
+  if (deliveries.includes('fred')) requireFrameFits(fredBytes)
   return {
     name,
     guestRegs: rsp0 - USER_REGS_BYTES,
@@ -128,6 +130,18 @@ function requireAligned(pointer: string, offset: number, alignment: number, part
     'cpu-info-layout',
     `cpu_info does not fit: ${pointer} = ${hex(STACK_BYTES)} (stack) ${terms.join(' ')} = ${hex(offset)}, and ${hex(offset)} % ${alignment} = ${excess}`,
     { hint: `add ${excess} bytes of padding, or take ${alignment - excess} more away` },
+  )
+}
+
+/** What FRED pushes above SS is fred_info, neither more nor less: otherwise cpu_user_regs would not end at SS. */
+function requireFrameFits(fredInfoBytes: number): void {
+  const frame = USER_REGS_BYTES - userRegsOffset('error_code')
+  const above = FRAME_BYTES - frame
+  if (fredInfoBytes === above) return
+  throw new MachineError(
+    'cpu-info-layout',
+    `cpu_info does not fit: fred_info has ${hex(fredInfoBytes)} bytes, and FRED pushes ${hex(FRAME_BYTES)} (frame) - ${hex(frame)} (error_code to ss) = ${hex(above)} above ss`,
+    { hint: 'fred_info is event data and a reserved quadword' },
   )
 }
 
