@@ -1,2 +1,8 @@
-// Empty yet. It will hold the local APIC: IPIs, the NMI latch, its modes.
-export {}
+/** Local APICs for trapframe: modes, interprocessor interrupts, priorities. */
+
+export { enableLocalApic, IA32_APIC_BASE } from './enable.js'
+export { type Arrivals, acceptIpi, type Flight, inFlight, isSending, setArrivals } from './ipi.js'
+export { pulseLint } from './lint.js'
+export { APIC_PAGE, type ApicMode, apicMode } from './mode.js'
+export { apic } from './plugin.js'
+export { STARTUPS, type Startup } from './startup.js'

@@ -21,6 +21,7 @@ export {
   AMD_BEHAVIOUR,
   COMMON_FEATURES,
   CPU_PRESETS,
+  type CpuidBits,
   type CpuModel,
   cpuModel,
   type Feature,
@@ -111,8 +112,16 @@ export {
   ts,
   ud,
 } from './event/fault.js'
+export type { InterruptController } from './event/interrupt-controller.js'
 export type { DeliveryMechanism, TransferPolicy } from './event/mechanism.js'
-export { pendDebugTrap, pendInterrupt, pendMachineCheck, pendNmi, takePendingEvent } from './event/pending.js'
+export {
+  deliverableEvent,
+  pendDebugTrap,
+  pendInterrupt,
+  pendMachineCheck,
+  pendNmi,
+  takePendingEvent,
+} from './event/pending.js'
 export { type RaisedEvent, raise } from './event/raise.js'
 export { savedRflags } from './event/saved-rflags.js'
 export type { Semantics } from './instruction/code.js'
@@ -195,8 +204,9 @@ export {
   USER,
   WRITE,
 } from './memory/access.js'
-export { AddressSpace, type MappedPage } from './memory/address-space.js'
+export { AddressSpace, ENTRY_INDEX_SHIFT, type MappedPage } from './memory/address-space.js'
 export { carried } from './memory/carry.js'
+export type { Device } from './memory/device.js'
 export {
   load8,
   load16,
@@ -228,8 +238,11 @@ export {
   CPU_MODELS,
   type Cr4Bit,
   DECODER,
+  DEVICES,
   definePlugin,
+  HAPPENINGS,
   HOSTS,
+  INTERRUPT_CONTROLLER,
   MECHANISMS,
   OBSERVERS,
   orderPlugins,
@@ -237,6 +250,18 @@ export {
   type PluginHost,
 } from './plugin/plugin.js'
 export { type Combine, type Contribution, defineSlot, type Slot } from './plugin/slot.js'
+export { type Choice, choices, choose, type HappeningSource } from './schedule/choice.js'
+export { advanceTime, clearDeadline, deadlineOf, nextDeadline, setDeadline, TIMEOUT, timeOf } from './schedule/clock.js'
+export { canStep, enabledCpus, hasDeliverableEvent } from './schedule/ready.js'
+export {
+  FIRST_POSITION,
+  nextCpu,
+  type Position,
+  type Schedule,
+  type ScheduledStep,
+  scheduledStep,
+  seededChoice,
+} from './schedule/schedule.js'
 export {
   accessOf,
   baseOf,
@@ -273,6 +298,7 @@ export {
   commitStack,
   dropInnerSegments,
   hasBothSizes,
+  readReturnCode,
 } from './segment/return.js'
 export {
   loadLdt,
@@ -340,6 +366,9 @@ export {
   EFER_LME,
   EFER_NXE,
   EFER_SCE,
+  MCG_EIPV,
+  MCG_MCIP,
+  MCG_RIPV,
 } from './state/control.js'
 export type { Layout, Region, RegionDeclaration, RegionScope } from './state/layout.js'
 export {
@@ -354,6 +383,7 @@ export {
   CS,
   CS_ACCESS,
   CS_SELECTOR,
+  DEADLINE,
   DR,
   DR6,
   DR7,
@@ -370,6 +400,7 @@ export {
   IDTR,
   KERNEL_GS_BASE,
   LDTR,
+  MCG_STATUS,
   PENDING_DEBUG,
   PENDING_INTERRUPTS,
   PL0_SSP,
@@ -432,6 +463,7 @@ export {
   ZF,
 } from './state/rflags.js'
 export {
+  ARRIVING,
   BLOCKED_BY_MOV_SS,
   BLOCKED_BY_NMI,
   BLOCKED_BY_STI,
@@ -441,11 +473,13 @@ export {
   PENDING_INTERRUPT,
   PENDING_MACHINE_CHECK,
   PENDING_NMI,
+  PENDING_REQUEST,
   PENDING_TRAP,
   SHUTDOWN,
+  WAIT_FOR_SIPI,
 } from './state/status.js'
 export { type AccessCount, type Accesses, countAccesses } from './trace/accesses.js'
-export type { Observer, Writer } from './trace/observer.js'
+export type { IpiNote, Observer, Writer } from './trace/observer.js'
 export type { Trace, TraceEntry, TraceEvents, TraceType } from './trace/trace.js'
 export { farTransferInstructions } from './transfer/instructions.js'
 export { pushAlignedShadowFrame, pushShadowFrame, SHADOW_FRAME_BYTES } from './transfer/shadow-frame.js'

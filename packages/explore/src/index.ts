@@ -1,4 +1,4 @@
-/** Invariants over a trapframe machine, and the ghost state that they read. */
+/** Invariants over a trapframe machine, the ghost state that they read, and the search for ways to break them. */
 
 export {
   type Clobber,
@@ -7,6 +7,30 @@ export {
   type LiveFrame,
   liveFrames,
 } from './ghost/frame.js'
+export { CONTAINMENTS, type Containment } from './ghost/frozen.js'
+export type { ReturnedFrame, StepNotes, Written } from './ghost/notes.js'
 export { checkInvariants } from './invariant/check.js'
 export { INVARIANTS, type Invariant, type InvariantContext, type Violation } from './invariant/invariant.js'
 export { explore } from './plugin.js'
+export {
+  DEBUG_EVENT,
+  EXPLORE_EVENTS,
+  type ExploreEvent,
+  interruptEvent,
+  MACHINE_CHECK_EVENT,
+  NMI_EVENT,
+  pageFaultEvent,
+} from './search/event.js'
+export type { SearchOptions, Strategy } from './search/options.js'
+export type {
+  BoundaryCoverage,
+  FoundViolation,
+  ModelLimit,
+  PathEntry,
+  SearchProgress,
+  SearchResult,
+  StopReason,
+  TerminalKind,
+} from './search/result.js'
+export { search, searchAsync } from './search/search.js'
+export { nearestLabel } from './search/symbol.js'

@@ -1,9 +1,9 @@
 import { definePlugin, OBSERVERS, type Plugin } from '@trapframe/core'
 import { ghostObserver } from './ghost/observer.js'
 import { FRAME_REGION } from './ghost/region.js'
-import { GOOD_STACK } from './invariant/good-stack.js'
+import { BUILT_IN } from './invariant/built-in.js'
 import { INVARIANTS } from './invariant/invariant.js'
-import { NO_CLOBBER } from './invariant/no-clobber.js'
+import { EXPLORE_EVENTS, STANDARD_EVENTS } from './search/event.js'
 
 /**
  * Ghost state and invariants. A machine with this plugin keeps, for every CPU, which frames are live and who runs on
@@ -16,7 +16,8 @@ export function explore(): Plugin {
     setup(host) {
       const { slot } = host.regions.declare(FRAME_REGION)
       host.add(OBSERVERS, 'explore/ghost', ghostObserver(slot))
-      for (const invariant of [GOOD_STACK, NO_CLOBBER]) host.add(INVARIANTS, invariant.name, invariant)
+      for (const invariant of BUILT_IN) host.add(INVARIANTS, invariant.name, invariant)
+      for (const [name, event] of Object.entries(STANDARD_EVENTS)) host.add(EXPLORE_EVENTS, name, event)
     },
   })
 }

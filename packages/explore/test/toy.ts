@@ -1,21 +1,28 @@
 import {
+  BLOCKED_BY_NMI,
   type Boot,
   type Cpu,
   type CpuEvent,
+  CS_SELECTOR,
   createMachine,
   DECODER,
   type Decoded,
   definePlugin,
+  GS,
+  HALTED,
   IMPLICIT,
   load64,
   type Machine,
   MECHANISMS,
   NMI,
+  OPERAND_MEMORY,
+  type Operand,
   PAGE_EXECUTABLE,
   PAGE_USER,
   PAGE_WRITABLE,
   type Plugin,
   type Semantics,
+  STATUS,
   store64,
   WRITE,
 } from '@trapframe/core'
@@ -78,6 +85,12 @@ export const STORE = 0x89
 export const SWITCH = 0x94
 /** Faults. */
 export const FAULT = 0x0b
+/** Reads memory through GS. */
+export const GS_LOAD = 0x65
+/** RBX += 1. */
+export const BUMP = 0x40
+/** Waits for an event. */
+export const HALT = 0xf4
 
 const RCX = 1
 const RDX = 2
@@ -92,6 +105,7 @@ const SEMANTICS: Readonly<Record<number, readonly [mnemonic: string, execute: Se
       cpu.rip = rip
       cpu.rsp = rsp
       cpu.cpl = Number(cpl)
+      cpu.words[STATUS] = cpu.words[STATUS]! & ~BLOCKED_BY_NMI
       cpu.observer?.returned?.(cpu, 'iret')
     },
   ],
@@ -105,6 +119,14 @@ const SEMANTICS: Readonly<Record<number, readonly [mnemonic: string, execute: Se
     },
   ],
   [STORE]: ['store', (cpu) => put(cpu, cpu.gpr(0), cpu.gpr(RBX), WRITE)],
+  [GS_LOAD]: ['gs-load', () => {}],
+  [BUMP]: ['bump', (cpu) => cpu.setGpr(RBX, cpu.gpr(RBX) + 1n)],
+  [HALT]: [
+    'halt',
+    ({ words }) => {
+      words[STATUS] = words[STATUS]! | HALTED
+    },
+  ],
   [SWITCH]: [
     'switch',
     (cpu) => {
@@ -113,13 +135,27 @@ const SEMANTICS: Readonly<Record<number, readonly [mnemonic: string, execute: Se
   ],
 }
 
+const GS_OPERAND: Operand = {
+  kind: OPERAND_MEMORY,
+  size: 8,
+  register: -1,
+  high: false,
+  segment: GS,
+  base: -1,
+  index: -1,
+  scale: 1,
+  lo: 0,
+  hi: 0,
+  selector: 0,
+}
+
 const decoded = (mnemonic: string): Decoded => ({
   mnemonic,
   length: 1,
   codeSize: 64,
   operandSize: 8,
   addressSize: 8,
-  operands: [],
+  operands: mnemonic === 'gs-load' ? [GS_OPERAND] : [],
   lock: false,
   rep: false,
   repne: false,
@@ -162,7 +198,12 @@ export interface Toy {
 }
 
 /** A machine in ring 3, at CODE, with its stack in the guest's page. */
-export function toyMachine({ ownNmiStack = true, cpus = 1, plugins = [] as readonly Plugin[] } = {}): Toy {
+export function toyMachine({
+  ownNmiStack = true,
+  cpus = 1,
+  plugins = [] as readonly Plugin[],
+  facts = {} as Partial<Boot>,
+} = {}): Toy {
   const machine = createMachine({ cpu: 'skylake', cpus, plugins: [toy(ownNmiStack), explore(), ...plugins] })
   const space = machine.space(0n)
   space.map(CODE, PAGE_USER | PAGE_EXECUTABLE)
@@ -178,12 +219,17 @@ export function toyMachine({ ownNmiStack = true, cpus = 1, plugins = [] as reado
     cpu.rip = CODE
     cpu.rsp = GUEST_TOP
     cpu.cpl = 3
+    // A delivery leaves the segments alone: nothing here depends on them.
+    cpu.words[CS_SELECTOR] = 0x2b
   }
   const boot: Boot = {
     delivery: 'toy',
     reasons: [],
     log: [],
-    labels: new Map(),
+    labels: new Map([
+      ['code', CODE],
+      ['handler', HANDLER],
+    ]),
     sites: {},
     areas: { guest: [{ address: GUEST, bytes: 0x1000 }] },
     stackMap: ({ id }) => ({
@@ -192,6 +238,7 @@ export function toyMachine({ ownNmiStack = true, cpus = 1, plugins = [] as reado
       regions: [region(nmiTop(id), 'NMI'), region(primaryTop(id), 'primary')],
       elsewhere: [],
     }),
+    ...facts,
   }
   return {
     machine,

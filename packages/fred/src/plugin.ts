@@ -22,6 +22,11 @@ export interface FredOptions {
   readonly rflags?: DeliveryOptions['rflags']
   /** The event data of an NMI is the bitmap of its sources. Default false: it is 0. */
   readonly nmiSources?: boolean
+  /**
+   * The event data of INT1: 0 as the specification has it, or the debug conditions that were pending, as a CPU model shows
+   * that PV guests were recorded on. Default `none`.
+   */
+  readonly int1Conditions?: 'none' | 'pending'
 }
 
 const CR4_FRED = { bit: 32, name: 'FRED', feature: 'fred', longModeOnly: true } as const
@@ -56,7 +61,7 @@ export function fred(options: FredOptions = {}): Plugin {
       host.instructions.define({ mnemonic: 'eretu', feature: 'fred', execute: eretu(slots) })
       host.instructions.define({ mnemonic: 'lkgs', feature: 'lkgs', execute: lkgs })
       for (const definition of farTransferInstructions('fred')) host.instructions.define(definition)
-      defineInstructionEvents(host)
+      defineInstructionEvents(host, options.int1Conditions === 'pending')
       defineForbidden(host)
       host.add(HOSTS, FLAT_FRED.name, FLAT_FRED)
     },

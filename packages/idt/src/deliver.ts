@@ -175,7 +175,7 @@ function pushFrame(cpu: Cpu, event: CpuEvent, lo: number, hi: number, access: nu
   const offset = lo & 0xfff
   const rip = at & 0xfff
   if (rip >= offset && rip <= PAGE_SIZE - FRAME_BYTES && cpu.watching === 0) {
-    const view = writablePage(cpu, (at + 32) | 0, hi, access)
+    const view = writablePage(cpu, (at + 32) | 0, hi, access, offset, rip - offset + 40)
     view.setInt32(rip + 32, words[SS_SELECTOR]!, true)
     view.setInt32(rip + 36, 0, true)
     view.setInt32(rip + 24, words[RSP]!, true)

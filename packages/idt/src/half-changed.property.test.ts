@@ -17,6 +17,7 @@ import {
   instructionEvent,
   isInstructionEvent,
   type Machine,
+  MCG_STATUS,
   nmi,
   PAGE_USER,
   PAGE_WRITABLE,
@@ -162,7 +163,7 @@ const derived = (cpu: Cpu) => [cpu.user, cpu.codeSize, cpu.alignmentChecked, cpu
 /** Registers that the delivery of an event may change, by their words. */
 const CHANGES = new Set<number>([
   ...[RIP, RSP, SSP, PL3_SSP, CR2, DR6].flatMap((slot) => [slot, slot + 1]),
-  ...[RFLAGS, CPL, STATUS, PENDING_DEBUG, DR7],
+  ...[RFLAGS, CPL, STATUS, PENDING_DEBUG, MCG_STATUS, DR7],
   ...[CS, SS].flatMap((n) => Array.from({ length: SEGMENT_WORDS }, (_, i) => segmentSlot(n) + i)),
 ])
 

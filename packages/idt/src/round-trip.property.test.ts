@@ -10,6 +10,7 @@ import {
   Fault,
   GDTR,
   type Machine,
+  MCG_STATUS,
   PAGE_SHADOW_STACK,
   PAGE_USER,
   PENDING_DEBUG,
@@ -95,7 +96,7 @@ function enter(state: State): Machine {
 }
 
 /** What may differ after an event and its return: what the event itself reports, blocking, and RF in RFLAGS. */
-const REPORTS = [CR2, CR2 + 1, DR6, PENDING_DEBUG, STATUS]
+const REPORTS = [CR2, CR2 + 1, DR6, PENDING_DEBUG, MCG_STATUS, STATUS]
 function comparable(words: Int32Array): Int32Array {
   const copy = words.slice()
   for (const slot of REPORTS) copy[slot] = 0

@@ -1,6 +1,9 @@
 import { DECODER, definePlugin, type Plugin } from '@trapframe/core'
 import { createDecoder } from './decode/decoder.js'
+import { FPU_REGION } from './semantics/fpu-state.js'
 import { ORDINARY_INSTRUCTIONS } from './semantics/ordinary.js'
+import { TIME_STAMP_MSRS } from './semantics/time-stamp.js'
+import { VMX_REGION, VMXE_BIT } from './semantics/virtual-machine.js'
 
 /**
  * The plugin that lets a machine run x86-64 code: the decoder, and every instruction whose meaning does not depend on
@@ -13,6 +16,11 @@ export function isa(): Plugin {
     specifier: '@trapframe/isa',
     setup(host) {
       host.add(DECODER, 'iced-x86', createDecoder())
+      for (const msr of TIME_STAMP_MSRS) host.msrs.define(msr)
+      host.regions.declare(FPU_REGION)
+      host.regions.declare(VMX_REGION)
+      host.cr4.define(VMXE_BIT)
+      host.features.implement('vmx', 'wrmsrns')
       for (const [mnemonic, execute] of Object.entries(ORDINARY_INSTRUCTIONS)) {
         host.instructions.define({ mnemonic, execute })
       }

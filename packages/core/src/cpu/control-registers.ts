@@ -126,9 +126,10 @@ function settableCr4Bits(cpu: Cpu): readonly [lo: number, hi: number] {
   return [lo, hi]
 }
 
-/** CR8: the task priority, bits 3:0. @throws #GP(0) for any other bit */
+/** CR8: the task priority, bits 3:0, which is the interrupt controller's too. @throws #GP(0) for any other bit */
 export function writeCr8(cpu: Cpu, lo: number, hi: number): void {
   if (hi !== 0 || (lo & ~CR8_TPR) !== 0) throw gp(0)
   cpu.words[CR8] = lo
   cpu.words[CR8 + 1] = 0
+  cpu.machine.interruptController?.priorityChanged(cpu)
 }

@@ -4,6 +4,7 @@ import type { DispatchTable } from '../instruction/dispatch.js'
 import type { Machine } from '../machine/machine.js'
 import { type PagingControls, permissionTable, USER } from '../memory/access.js'
 import type { AddressSpace } from '../memory/address-space.js'
+import { finishDeviceAccess, WATCH_DEVICE } from '../memory/device.js'
 import { WATCH_BREAKPOINTS, WATCH_LOADS, WATCH_STORES } from '../memory/linear.js'
 import {
   ACCESS_DB,
@@ -205,6 +206,7 @@ export class Cpu {
   // Accesses that somebody watches; called by memory/linear.ts when `watching` is set.
 
   noteLoad(lo: number, hi: number, bytes: number): void {
+    if ((this.watching & WATCH_DEVICE) !== 0) finishDeviceAccess(this, lo, bytes, false)
     if (this.delivering) {
       if ((this.watching & WATCH_LOADS) !== 0) this.observer!.loaded!(this, lo, hi, bytes)
     } else if ((this.watching & WATCH_BREAKPOINTS) !== 0) {
@@ -213,6 +215,7 @@ export class Cpu {
   }
 
   noteStore(lo: number, hi: number, bytes: number): void {
+    if ((this.watching & WATCH_DEVICE) !== 0) finishDeviceAccess(this, lo, bytes, true)
     if ((this.watching & WATCH_STORES) !== 0) {
       const by: Writer = this.delivering ? 'delivery' : 'software'
       this.observer!.stored!(this, lo, hi, bytes, by)

@@ -19,6 +19,8 @@ export type Feature =
   | 'cet-ibt'
   | 'lkgs'
   | 'fred'
+  | 'wrmsrns'
+  | 'vmx'
   | (string & {})
 
 /**
@@ -49,6 +51,21 @@ export interface CpuModel {
   readonly behaviour: VendorBehaviour
   /** Remarks on the model, such as an edit that no real CPU has. */
   readonly notes: readonly string[]
+  /**
+   * Bits that CPUID shows besides those of features: of instruction sets that no event depends on. An instruction of theirs
+   * stops a run by name.
+   */
+  readonly shows?: readonly CpuidBits[]
+}
+
+/** Bits of one leaf of CPUID; a register that is left out has none. */
+export interface CpuidBits {
+  readonly leaf: number
+  readonly subleaf?: number
+  readonly eax?: number
+  readonly ebx?: number
+  readonly ecx?: number
+  readonly edx?: number
 }
 
 export const INTEL_BEHAVIOUR: VendorBehaviour = {
@@ -106,14 +123,14 @@ export function cpuModel(parts: {
 
 /** The presets of cpus.md. */
 export const CPU_PRESETS: readonly CpuModel[] = [
-  cpuModel({ name: 'skylake', vendor: 'intel', family: 6, model: 0x55, linearAddressBits: 48, features: [] }),
+  cpuModel({ name: 'skylake', vendor: 'intel', family: 6, model: 0x55, linearAddressBits: 48, features: ['vmx'] }),
   cpuModel({
     name: 'sapphire-rapids',
     vendor: 'intel',
     family: 6,
     model: 0x8f,
     linearAddressBits: 57,
-    features: ['umip', 'cet-ss', 'cet-ibt'],
+    features: ['umip', 'cet-ss', 'cet-ibt', 'vmx'],
   }),
   cpuModel({
     name: 'panther-lake',
@@ -121,7 +138,7 @@ export const CPU_PRESETS: readonly CpuModel[] = [
     family: 6,
     model: 0xcc,
     linearAddressBits: 48,
-    features: ['umip', 'cet-ss', 'cet-ibt', 'lkgs', 'fred'],
+    features: ['umip', 'cet-ss', 'cet-ibt', 'lkgs', 'fred', 'wrmsrns', 'vmx'],
   }),
   cpuModel({
     name: 'diamond-rapids',
@@ -129,7 +146,7 @@ export const CPU_PRESETS: readonly CpuModel[] = [
     family: 0x13,
     model: 0x01,
     linearAddressBits: 57,
-    features: ['umip', 'cet-ss', 'cet-ibt', 'lkgs', 'fred'],
+    features: ['umip', 'cet-ss', 'cet-ibt', 'lkgs', 'fred', 'wrmsrns', 'vmx'],
   }),
   cpuModel({
     name: 'zen4',

@@ -5,21 +5,26 @@ import { CR2, DR6, DR7, PENDING_DEBUG, RIP, STATUS } from '../state/registers.js
 import { BLOCKED_BY_NMI, HALTED, INSTRUCTION_SHADOW, PENDING_TRAP, SHUTDOWN } from '../state/status.js'
 import {
   type CpuEvent,
+  type EventType,
   HARDWARE_EXCEPTION,
   isInstructionEvent,
   NMI,
+  PRIVILEGED_SOFTWARE_EXCEPTION,
   SOFTWARE_EXCEPTION,
   SOFTWARE_INTERRUPT,
   VECTOR_DB,
   VECTOR_DF,
+  VECTOR_MC,
   VECTOR_PF,
 } from './event.js'
 import { doubleFault, Fault, faultEvent, isDoubleFault } from './fault.js'
+import { beginMachineCheck } from './machine-check.js'
 
 /**
  * Delivers an event through the active mechanism, and what becomes of it: a fault met on the way is a nested event, a
  * double fault or, while #DF is delivered, shutdown (SDM 3A 6.15, fred.md). RIP must be what the event reports: the
- * instruction itself for faults, the next one for traps and for types 4 to 7.
+ * instruction itself for faults, the next one for traps and for types 4 to 7. A machine check while another one is being
+ * handled (IA32_MCG_STATUS.MCIP) is not delivered: the CPU shuts down.
  *
  * @throws MachineError when no delivery mechanism is active
  */
@@ -29,6 +34,10 @@ export function deliverEvent(cpu: Cpu, event: CpuEvent): void {
     throw new MachineError('no-mechanism', 'an event arrived and no delivery mechanism is active', {
       hint: 'load idt() or fred() and set CR4 and EFER as it needs them',
     })
+  }
+  if (event.type === HARDWARE_EXCEPTION && event.vector === VECTOR_MC && !beginMachineCheck(cpu)) {
+    shutDown(cpu, event)
+    return
   }
   let current = event
   for (;;) {
@@ -57,10 +66,7 @@ export function deliverEvent(cpu: Cpu, event: CpuEvent): void {
       words[RIP + 1] = cpu.startHi
     }
     if (current.type === HARDWARE_EXCEPTION && current.vector === VECTOR_DF) {
-      words[STATUS] = (words[STATUS]! & ~HALTED) | SHUTDOWN
-      cpu.shadow = 0
-      cpu.singleStep = false
-      cpu.observer?.shutdown?.(cpu, current)
+      shutDown(cpu, current)
       return
     }
     if (isDoubleFault(current, fault)) {
@@ -70,6 +76,13 @@ export function deliverEvent(cpu: Cpu, event: CpuEvent): void {
       current = faultEvent(fault, true)
     }
   }
+}
+
+function shutDown(cpu: Cpu, event: CpuEvent): void {
+  cpu.words[STATUS] = (cpu.words[STATUS]! & ~HALTED) | SHUTDOWN
+  cpu.shadow = 0
+  cpu.singleStep = false
+  cpu.observer?.shutdown?.(cpu, event)
 }
 
 /** What an event leaves in registers whatever becomes of its delivery: CR2, DR6, DR7.GD, the pending debug trap. */
@@ -85,11 +98,17 @@ function noteConditions(cpu: Cpu, event: CpuEvent): void {
     }
   }
   if ((words[STATUS]! & PENDING_TRAP) !== 0) {
-    // A breakpoint that MOV SS deferred outlives the delivery of a software event (the shape of CVE-2018-8897).
-    words[PENDING_DEBUG] = isInstructionEvent(event.type) ? words[PENDING_DEBUG]! & DR6_BREAKPOINTS : 0
+    words[PENDING_DEBUG] = keepsDeferredBreakpoint(event.type) ? words[PENDING_DEBUG]! & DR6_BREAKPOINTS : 0
     if (words[PENDING_DEBUG] === 0) words[STATUS] = words[STATUS]! & ~PENDING_TRAP
   }
 }
+
+/**
+ * A breakpoint that MOV SS deferred outlives the delivery of a software event (the shape of CVE-2018-8897), but not of
+ * INT1, which is a debug exception itself (recorded with a PV guest).
+ */
+const keepsDeferredBreakpoint = (type: EventType): boolean =>
+  isInstructionEvent(type) && type !== PRIVILEGED_SOFTWARE_EXCEPTION
 
 /** Takes a fault that an instruction raised: RIP goes back to the instruction, then the exception is delivered. */
 export function takeFault(cpu: Cpu, fault: Fault): void {

@@ -1,8 +1,9 @@
 import type { Cpu } from '../cpu/cpu.js'
 import { MachineError } from '../error.js'
-import { gp, pf, ud } from '../event/fault.js'
-import { FETCH, pageFaultErrorCode } from '../memory/access.js'
+import { gp, ud } from '../event/fault.js'
+import { FETCH } from '../memory/access.js'
 import { ENTRY_FLAGS, ENTRY_INDEX_SHIFT } from '../memory/address-space.js'
+import { fetchableDeviceIndex } from '../memory/device.js'
 import { isCanonical } from '../memory/segmented.js'
 import { CS, RFLAGS, RIP, SEGMENT_BASE, SEGMENT_LIMIT, segmentSlot } from '../state/registers.js'
 import { AC } from '../state/rflags.js'
@@ -50,7 +51,7 @@ function fetchableFrame(cpu: Cpu, lo: number, hi: number): number {
   const access = FETCH | cpu.user
   const ac = (cpu.words[RFLAGS]! & AC) >>> 8
   if (cpu.permissions[ac | (access << 5) | (entry & ENTRY_FLAGS)] === 0) {
-    throw pf(pageFaultErrorCode(entry & ENTRY_FLAGS, access, cpu.controls), lo, hi)
+    return fetchableDeviceIndex(cpu, lo, hi, access, entry)
   }
   return entry >> ENTRY_INDEX_SHIFT
 }

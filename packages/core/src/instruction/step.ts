@@ -7,15 +7,16 @@ import { pendDebugTrap, takePendingEvent } from '../event/pending.js'
 import { DR6_BS } from '../state/control.js'
 import { RFLAGS, RIP, STATUS } from '../state/registers.js'
 import { RF, TF } from '../state/rflags.js'
-import { HALTED, INSTRUCTION_SHADOW, SHUTDOWN } from '../state/status.js'
+import { ARRIVING, HALTED, INSTRUCTION_SHADOW, SHUTDOWN, WAIT_FOR_SIPI } from '../state/status.js'
 import { advance, fetch } from './fetch.js'
 
-/** What one step did. */
+/** What one step did; `idle`: nothing was executed or delivered. */
 export type StepResult = 'instruction' | 'event' | 'idle'
 
 /**
  * One step of a CPU: the highest pending event that is not blocked, or else one instruction with whatever it raises
- * (one iteration of a repeated string instruction). A halted CPU without a wake-up, and one in shutdown, is idle.
+ * (one iteration of a repeated string instruction). First it accepts what was sent to it. A halted CPU without a wake-up,
+ * and one in shutdown, is idle.
  *
  * @throws UnsupportedError when the instruction is not modelled, MachineError when no decoder or mechanism is there
  */
@@ -59,7 +60,8 @@ export function run(cpu: Cpu, count: number): number {
 /** The same with everything that can be in the way of an instruction. */
 function stepSlowly(cpu: Cpu): StepResult {
   const { words } = cpu
-  if ((words[STATUS]! & SHUTDOWN) !== 0) return 'idle'
+  if ((words[STATUS]! & ARRIVING) !== 0) cpu.machine.interruptController!.arrive(cpu)
+  if ((words[STATUS]! & (SHUTDOWN | WAIT_FOR_SIPI)) !== 0) return 'idle'
   const event = takePendingEvent(cpu)
   cpu.startLo = words[RIP]!
   cpu.startHi = words[RIP + 1]!

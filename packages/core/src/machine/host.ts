@@ -81,6 +81,13 @@ export interface Boot {
   /** The stack map, read back from the machine's registers, tables and page attributes as they are now. */
   stackMap(cpu: Cpu): StackMap
   /**
+   * GS bases with which ring 0 code of a CPU uses memory through GS; what ring 3 code sets is its own. Left out, the host
+   * does not use GS, or does not say.
+   */
+  hostGsBases?(cpu: Cpu): readonly bigint[]
+  /** Whose code a CPU runs at CPL 3 now, by its name in `areas`. Left out, it is the `guest`'s. */
+  owner?(cpu: Cpu): string
+  /**
    * What else there is to say about a booted CPU, by names of the host's own and as data for reports: what the machine
    * holds is read back from it as it is now. Left out, nothing.
    */

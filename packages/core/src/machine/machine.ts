@@ -1,25 +1,30 @@
 import { Cpu } from '../cpu/cpu.js'
 import { CPU_PRESETS, type CpuModel, type Feature, resolveCpuModel } from '../cpu/model.js'
 import { MachineError, PluginError } from '../error.js'
+import type { InterruptController } from '../event/interrupt-controller.js'
 import type { DeliveryMechanism } from '../event/mechanism.js'
 import type { Decoded, Decoder } from '../instruction/decoded.js'
 import { InstructionSet } from '../instruction/dispatch.js'
 import { type StepResult, step } from '../instruction/step.js'
 import { AddressSpace } from '../memory/address-space.js'
-import { PhysicalMemory, ZERO_HASH } from '../memory/physical.js'
+import { foldInteger, HashSum, highTerm, lowTerm } from '../memory/hash.js'
+import { type Frame, PhysicalMemory } from '../memory/physical.js'
 import { ARCHITECTURAL_MSRS } from '../msr/architectural.js'
 import { MsrRegistry } from '../msr/registry.js'
 import {
   CPU_MODELS,
   type Cr4Bit,
   DECODER,
+  DEVICES,
   HOSTS,
+  INTERRUPT_CONTROLLER,
   MECHANISMS,
   OBSERVERS,
   orderPlugins,
   type Plugin,
 } from '../plugin/plugin.js'
 import { Contributions, type Slot } from '../plugin/slot.js'
+import { CLOCK_REGION } from '../schedule/clock.js'
 import { type Layout, LayoutBuilder } from '../state/layout.js'
 import { composeObservers } from '../trace/compose.js'
 import type { Observer } from '../trace/observer.js'
@@ -82,10 +87,18 @@ export class Machine {
   /** The machine's own part of the flat state, where regions of scope `machine` lie. */
   readonly words: Int32Array
   readonly decoder: Decoder | null
+  /** What interrupts come through, where a plugin has one. */
+  readonly interruptController: InterruptController | null
   readonly trace: Trace
   /** Bits of CR4 that plugins gave a meaning. */
   readonly cr4Bits: readonly Cr4Bit[]
+  /** High half of the last {@link hashHalves}. */
+  hashHi = 0
   readonly #state: Int32Array
+  readonly #sum = new HashSum()
+  #tables: ReadonlyMap<bigint, ReadonlyMap<number, number>> = new Map()
+  /** Words of the flat state that hashes count: first, end, first, end, … */
+  readonly #hashedWords: readonly number[]
   readonly #contributions = new Contributions()
   readonly #mechanisms: readonly DeliveryMechanism[]
   readonly #spaces = new Map<bigint, AddressSpace>()
@@ -96,6 +109,7 @@ export class Machine {
   constructor(options: MachineOptions) {
     this.plugins = orderPlugins(options.plugins ?? [])
     const layout = new LayoutBuilder()
+    layout.region('core', CLOCK_REGION)
     this.msrs = new MsrRegistry(layout)
     const implemented = new Set<Feature>(CORE_FEATURES)
     const cr4Bits: (Cr4Bit & { owner: string })[] = []
@@ -130,6 +144,8 @@ export class Machine {
     this.cr4Bits = cr4Bits
     this.model = this.#resolveModel(options.cpu, implemented)
     this.decoder = this.#contributions.first(DECODER) ?? null
+    this.interruptController = this.#contributions.first(INTERRUPT_CONTROLLER) ?? null
+    for (const { value } of this.#contributions.all(DEVICES)) this.memory.attach(value)
     this.#mechanisms = this.#contributions.all(MECHANISMS).map(({ value }) => value)
     this.layout = layout.build()
     const count = options.cpus ?? 1
@@ -139,6 +155,7 @@ export class Machine {
     const { machineWords, cpuWords } = this.layout
     this.#state = new Int32Array(machineWords + count * cpuWords)
     this.words = this.#state.subarray(0, machineWords)
+    this.#hashedWords = hashedWords(this.layout, count)
     const features = new Set([...this.model.features].filter((feature) => implemented.has(feature)))
     this.cpus = Array.from({ length: count }, (_, id) => {
       const start = machineWords + id * cpuWords
@@ -248,11 +265,30 @@ export class Machine {
     ;(cpu ?? this.cpu).observer?.log?.(cpu, text)
   }
 
-  /** The state now. Costs a copy of the flat state and of one pointer a page. */
-  snapshot(): Snapshot {
+  /**
+   * The state now. Costs a copy of the flat state and of one pointer a page.
+   *
+   * @param spent a snapshot of this machine that nobody needs any more: its arrays are used again
+   */
+  snapshot(spent?: Snapshot): Snapshot {
+    const tables = this.#sharedTables()
+    if (spent === undefined || spent.layout !== this.layout.hash || spent.state.length !== this.#state.length) {
+      return { layout: this.layout.hash, state: this.#state.slice(), frames: this.memory.share(), tables }
+    }
+    spent.state.set(this.#state)
+    return { layout: spent.layout, state: spent.state, frames: this.memory.share(spent.frames as Frame[]), tables }
+  }
+
+  /** The tables of all address spaces; the last answer again while none has changed. */
+  #sharedTables(): ReadonlyMap<bigint, ReadonlyMap<number, number>> {
+    const last = this.#tables
+    let same = last.size === this.#spaces.size
+    for (const [cr3, space] of this.#spaces) same = last.get(cr3) === space.share() && same
+    if (same) return last
     const tables = new Map<bigint, ReadonlyMap<number, number>>()
     for (const [cr3, space] of this.#spaces) tables.set(cr3, space.share())
-    return { layout: this.layout.hash, state: this.#state.slice(), frames: this.memory.share(), tables }
+    this.#tables = tables
+    return tables
   }
 
   /** Goes back to a snapshot. @throws MachineError when it is of a machine with another layout */
@@ -272,28 +308,39 @@ export class Machine {
 
   /**
    * Hash of the whole state, 64 bits: equal states have equal hashes, whatever way led to them. Frames that did not
-   * change since the last call cost nothing.
+   * change since the last call cost nothing. Volatile regions and what {@link ignoreInHash} names do not count.
    */
   hash(): bigint {
-    let a = 0x243f6a88
-    let b = 0x13198a2e
-    for (const word of this.#state) {
-      a = Math.imul(a ^ word, 0x85ebca6b)
-      a ^= a >>> 13
-      b = Math.imul(b + word, 0xc2b2ae35)
-      b ^= b >>> 16
+    const lo = this.hashHalves()
+    return (BigInt(lo >>> 0) << 32n) | BigInt(this.hashHi >>> 0)
+  }
+
+  /** The same in halves and without allocating: returns one, the other goes to `hashHi`. For searches. */
+  hashHalves(): number {
+    const sum = this.#sum
+    sum.clear()
+    const ranges = this.#hashedWords
+    for (let i = 0; i < ranges.length; i += 2) sum.add(this.#state, ranges[i]!, ranges[i + 1]!)
+    const memory = this.memory.hash()
+    let lo = (sum.lo + memory.lo) | 0
+    let hi = (sum.hi + memory.hi) | 0
+    for (const [cr3, space] of this.#spaces) {
+      const table = space.hash()
+      if (table.lo === 0 && table.hi === 0) continue
+      const place = foldInteger(Number(cr3)) ^ SPACE_SEED
+      lo = (lo + lowTerm(table.lo, place)) | 0
+      hi = (hi + highTerm(table.hi, place)) | 0
     }
-    let sum = 0
-    let xor = 0
-    for (const [index, frame] of this.memory.frames.entries()) {
-      const hash = frame.hash()
-      if (hash === ZERO_HASH) continue
-      const mixed = Math.imul(hash ^ this.memory.pageNumber(index), 0x9e3779b1)
-      sum = (sum + mixed) | 0
-      xor ^= Math.imul(mixed ^ (mixed >>> 15), 0x27d4eb2f)
-    }
-    for (const space of this.#spaces.values()) sum = (sum + space.hash()) | 0
-    return (BigInt((a ^ sum) >>> 0) << 32n) | BigInt((b ^ xor) >>> 0)
+    this.hashHi = hi
+    return lo
+  }
+
+  /**
+   * Makes hashes pass over memory that must not distinguish states, such as a counter that only reports read: `bytes`
+   * bytes from physical `address` on. Part of setting a machine up; not part of its state.
+   */
+  ignoreInHash(address: bigint, bytes: number): void {
+    this.memory.ignoreInHash(address, bytes)
   }
 
   /** Whether the state is, byte for byte, that of a snapshot. */
@@ -349,6 +396,29 @@ export class Machine {
       cpu.watch()
     }
   }
+}
+
+/** Sets the terms of page tables apart from those of pages and of the flat state. */
+const SPACE_SEED = 0x3c6ef372
+
+/** The flat state without its volatile regions, as first words and ends. */
+function hashedWords({ machineWords, cpuWords, regions }: Layout, cpus: number): number[] {
+  const skipped: [from: number, to: number][] = []
+  for (const { scope, volatile = false, slot, words } of regions.values()) {
+    if (!volatile) continue
+    if (scope === 'machine') skipped.push([slot, slot + words])
+    else {
+      for (let id = 0; id < cpus; id++) {
+        const from = machineWords + id * cpuWords + slot
+        skipped.push([from, from + words])
+      }
+    }
+  }
+  skipped.sort(([a], [b]) => a - b)
+  const ranges = [0]
+  for (const [from, to] of skipped) ranges.push(from, to)
+  ranges.push(machineWords + cpus * cpuWords)
+  return ranges
 }
 
 function sameTable(a: ReadonlyMap<number, number>, b: ReadonlyMap<number, number>): boolean {

@@ -1,6 +1,6 @@
 import { MachineError } from '../error.js'
 import { ENTRY_FLAGS, ENTRY_INDEX_SHIFT } from '../memory/address-space.js'
-import { Frame, PAGE_SIZE, ZERO_HASH } from '../memory/physical.js'
+import { Frame, PAGE_SIZE } from '../memory/physical.js'
 import type { Machine } from './machine.js'
 import type { Snapshot } from './snapshot.js'
 
@@ -22,7 +22,7 @@ export interface PortableSnapshot {
 /** Packs a snapshot of `machine` so that it can be sent elsewhere. Costs a copy of every page that is not all zeros. */
 export function packSnapshot(machine: Machine, snapshot: Snapshot): PortableSnapshot {
   const { memory } = machine
-  const used = [...snapshot.frames.entries()].filter(([, frame]) => frame.hash() !== ZERO_HASH)
+  const used = [...snapshot.frames.entries()].filter(([, frame]) => !frame.isZero())
   const bytes = new Uint8Array(used.length * PAGE_SIZE)
   for (const [n, [, frame]] of used.entries()) bytes.set(frame.bytes, n * PAGE_SIZE)
   return {
@@ -72,7 +72,7 @@ export function unpackSnapshot(machine: Machine, portable: PortableSnapshot): Sn
     tables.set(cr3, table)
   }
   // Frames that this machine knows and the snapshot does not are zeros in it.
-  const zero = new Frame(new Uint8Array(PAGE_SIZE), 0, ZERO_HASH)
+  const zero = new Frame(new Uint8Array(PAGE_SIZE), 0)
   const complete = Array.from({ length: memory.frames.length }, (_, index) => frames[index] ?? zero)
   return { layout: portable.layout, state: portable.state.slice(), frames: complete, tables }
 }

@@ -71,7 +71,9 @@ export function resetCpu(cpu: Cpu): void {
   words[CPL] = 0
   words[DR6] = DR6_FIXED
   words[DR7] = DR7_FIXED
-  for (const msr of cpu.machine.msrs.all()) if (msr.reset !== undefined) cpu.set64(msr.slot, msr.reset)
+  for (const { slot, reset } of cpu.machine.msrs.all()) {
+    if (reset !== undefined) cpu.set64(slot, typeof reset === 'function' ? reset(cpu) : reset)
+  }
   const unusable: readonly SegmentNumber[] = [ES, SS, DS, FS, GS, LDTR, TR]
   for (const n of unusable) cpu.setSegment(n, { selector: 0, base: 0n, limit: 0, access: ACCESS_UNUSABLE })
   cpu.setSegment(CS, { selector: 0x8, base: 0n, limit: 0xffffffff, access: codeAccess64(0) })

@@ -1,4 +1,5 @@
 import { PAGE_PRESENT } from './access.js'
+import { foldInteger, HashSum, highTerm, lowTerm } from './hash.js'
 import { PAGE_SIZE, type PhysicalMemory } from './physical.js'
 
 /** Slots of the lookup cache; a power of two, of which the shift takes the highest bits of the spread page number. */
@@ -32,24 +33,34 @@ export class AddressSpace {
   readonly #tagLo = new Int32Array(CACHE_SLOTS).fill(-1)
   readonly #tagHi = new Int32Array(CACHE_SLOTS)
   readonly #entries = new Int32Array(CACHE_SLOTS)
+  /** Hashes by table; a table that changes in place loses its own. */
+  readonly #sums = new WeakMap<ReadonlyMap<number, number>, HashSum>()
 
   constructor(memory: PhysicalMemory) {
     this.memory = memory
   }
 
   /**
-   * The entry for the page of linear address `hi:lo`: frame index << 5 | attributes, 0 where nothing is mapped. Hot:
-   * every fetch, load and store comes through here.
+   * The entry for the page of linear address `hi:lo`: frame index << 5 | attributes, 0 where nothing is mapped or a device
+   * is. Hot: every fetch, load and store comes through here.
    */
   lookup(lo: number, hi: number): number {
     const number = lo >>> 12
     const slot = Math.imul(number ^ hi, SPREAD) >>> CACHE_SHIFT
     if (this.#tagLo[slot] === number && this.#tagHi[slot] === hi) return this.#entries[slot]!
-    const entry = this.#table.get((hi >>> 0) * 0x100000 + number) ?? 0
+    let entry = this.#table.get((hi >>> 0) * 0x100000 + number) ?? 0
+    if (this.memory.devices?.has(entry >> ENTRY_INDEX_SHIFT)) entry = 0
     this.#tagLo[slot] = number
     this.#tagHi[slot] = hi
     this.#entries[slot] = entry
     return entry
+  }
+
+  /** The entry of a page that is a device's; 0 for any other. */
+  deviceEntry(lo: number, hi: number): number {
+    if (this.memory.devices === null) return 0
+    const entry = this.#table.get((hi >>> 0) * 0x100000 + (lo >>> 12)) ?? 0
+    return entry !== 0 && this.memory.devices.has(entry >> ENTRY_INDEX_SHIFT) ? entry : 0
   }
 
   /**
@@ -76,6 +87,13 @@ export class AddressSpace {
   /** Attributes of the page of a linear address; 0 where nothing is mapped. */
   flagsAt(address: bigint): number {
     return (this.#table.get(pageNumber(address)) ?? 0) & ENTRY_FLAGS
+  }
+
+  /** Physical address of a linear one; null where nothing is mapped. */
+  physicalAt(address: bigint): bigint | null {
+    const entry = this.#table.get(pageNumber(address)) ?? 0
+    if (entry === 0) return null
+    return BigInt(this.memory.pageNumber(entry >> ENTRY_INDEX_SHIFT)) * BigInt(PAGE_SIZE) + (address & 0xfffn)
   }
 
   /** Copies `length` bytes from linear `address` on, whatever the attributes. @throws RangeError where nothing is mapped */
@@ -150,18 +168,28 @@ export class AddressSpace {
     this.#flush()
   }
 
-  /** Order-independent 32-bit hash of the mappings. */
-  hash(): number {
-    let sum = 0
-    for (const [number, entry] of this.#table) {
-      const physical = this.memory.pageNumber(entry >> ENTRY_INDEX_SHIFT)
-      sum = (sum + mix(mix(number | 0, (number / 0x100000) | 0), physical ^ (entry & ENTRY_FLAGS))) | 0
+  /** Order-independent hash of the mappings in two sums, zero for none. Cached until they change. */
+  hash(): HashSum {
+    let sum = this.#sums.get(this.#table)
+    if (sum === undefined) {
+      sum = new HashSum()
+      for (const [number, entry] of this.#table) {
+        const page = foldInteger(this.memory.pageNumber(entry >> ENTRY_INDEX_SHIFT))
+        const what = Math.imul(page, 0x2545f491) ^ Math.imul(entry & ENTRY_FLAGS, 0x7f4a7c15)
+        const place = foldInteger(number)
+        sum.lo = (sum.lo + lowTerm(what, place)) | 0
+        sum.hi = (sum.hi + highTerm(what, place)) | 0
+      }
+      this.#sums.set(this.#table, sum)
     }
     return sum
   }
 
   #unshare(): void {
-    if (!this.#shared) return
+    if (!this.#shared) {
+      this.#sums.delete(this.#table)
+      return
+    }
     this.#table = new Map(this.#table)
     this.#shared = false
   }
@@ -174,11 +202,4 @@ export class AddressSpace {
 /** Number of the page that holds a linear or physical address: exact in a double, for 52 bits are enough. */
 function pageNumber(address: bigint): number {
   return Number(BigInt.asUintN(64, address) >> 12n)
-}
-
-function mix(a: number, b: number): number {
-  let h = Math.imul(a ^ 0x9e3779b9, 0x85ebca6b) ^ Math.imul(b, 0xc2b2ae35)
-  h ^= h >>> 13
-  h = Math.imul(h, 0x27d4eb2f)
-  return h ^ (h >>> 16)
 }

@@ -1,10 +1,10 @@
 import type { Cpu } from '../cpu/cpu.js'
-import { type Fault, pf } from '../event/fault.js'
 import { RFLAGS } from '../state/registers.js'
 import { AC } from '../state/rflags.js'
-import { pageFaultErrorCode, READ, WRITE } from './access.js'
+import { READ, WRITE } from './access.js'
 import { ENTRY_FLAGS, ENTRY_INDEX_SHIFT } from './address-space.js'
-import type { Frame } from './physical.js'
+import { deviceFrame, deviceIndex } from './device.js'
+import { type Frame, PAGE_SIZE, PAGE_WORDS } from './physical.js'
 
 /**
  * Loads and stores at linear addresses, little-endian, of any alignment. An address is two signed 32-bit halves; a
@@ -24,27 +24,31 @@ export const WATCH_LOADS = 4
 
 const AC_TO_TABLE = 8
 
-/** The #PF that an access to this page raises. */
-function pageFault(cpu: Cpu, lo: number, hi: number, entry: number, access: number): Fault {
-  return pf(pageFaultErrorCode(entry & ENTRY_FLAGS, access, cpu.controls), lo, hi)
-}
-
-/** Dense index of the frame that `hi:lo` lies in, after the permission check. */
-function frameIndex(cpu: Cpu, lo: number, hi: number, access: number): number {
-  const entry = cpu.space.lookup(lo, hi)
+/** Whether the page of a lookup's entry allows an access. */
+function allowed(cpu: Cpu, entry: number, access: number): boolean {
   const ac = (cpu.words[RFLAGS]! & AC) >>> AC_TO_TABLE
-  if (cpu.permissions[ac | (access << 5) | (entry & ENTRY_FLAGS)] === 0) throw pageFault(cpu, lo, hi, entry, access)
-  return entry >> ENTRY_INDEX_SHIFT
+  return cpu.permissions[ac | (access << 5) | (entry & ENTRY_FLAGS)] !== 0
 }
 
 /** The frame of `hi:lo`, for reading. */
 function readable(cpu: Cpu, lo: number, hi: number, access: number): Frame {
-  return cpu.space.memory.frames[frameIndex(cpu, lo, hi, access)]!
+  const entry = cpu.space.lookup(lo, hi)
+  if (!allowed(cpu, entry, access)) return deviceFrame(cpu, lo, hi, access, entry)
+  return cpu.space.memory.frames[entry >> ENTRY_INDEX_SHIFT]!
 }
 
-/** The frame of `hi:lo`, for writing. */
+/** The frame of `hi:lo`, for writing up to eight bytes there: three words at most. */
 function writable(cpu: Cpu, lo: number, hi: number, access: number): Frame {
-  return cpu.space.memory.writable(frameIndex(cpu, lo, hi, access))
+  const entry = cpu.space.lookup(lo, hi)
+  if (!allowed(cpu, entry, access)) return deviceFrame(cpu, lo, hi, access, entry)
+  const word = (lo & 0xfff) >>> 2
+  return cpu.space.memory.writable(entry >> ENTRY_INDEX_SHIFT, word, word < PAGE_WORDS - 3 ? word + 3 : PAGE_WORDS)
+}
+
+/** Throws the #PF that an access to the page of `hi:lo` would raise. */
+function demand(cpu: Cpu, lo: number, hi: number, access: number): void {
+  const entry = cpu.space.lookup(lo, hi)
+  if (!allowed(cpu, entry, access)) deviceIndex(cpu, lo, hi, access, entry)
 }
 
 /**
@@ -55,16 +59,28 @@ export function readablePage(cpu: Cpu, lo: number, hi: number, access: number): 
   return readable(cpu, lo, hi, access).view
 }
 
-/** The same for stores, with `cpu.noteStore`. The view is good for writing until anything else runs. @throws #PF */
-export function writablePage(cpu: Cpu, lo: number, hi: number, access: number): DataView {
-  return writable(cpu, lo, hi, access).view
+/**
+ * The same for stores, with `cpu.noteStore`. The view is good for writing until anything else runs: anywhere in the page,
+ * or, where they are given, `bytes` bytes from offset `first` on. @throws #PF
+ */
+export function writablePage(
+  cpu: Cpu,
+  lo: number,
+  hi: number,
+  access: number,
+  first = 0,
+  bytes: number = PAGE_SIZE,
+): DataView {
+  const entry = cpu.space.lookup(lo, hi)
+  if (!allowed(cpu, entry, access)) return deviceFrame(cpu, lo, hi, access, entry).view
+  return cpu.space.memory.writable(entry >> ENTRY_INDEX_SHIFT, first >>> 2, (first + bytes + 3) >>> 2).view
 }
 
 /** Throws the #PF that an access of `bytes` bytes would raise, and changes nothing. */
 export function probe(cpu: Cpu, lo: number, hi: number, bytes: number, access: number): void {
-  frameIndex(cpu, lo, hi, access)
+  demand(cpu, lo, hi, access)
   const last = (lo + bytes - 1) | 0
-  if ((lo ^ last) >>> 12 !== 0) frameIndex(cpu, last & ~0xfff, carry(lo, last, hi), access)
+  if ((lo ^ last) >>> 12 !== 0) demand(cpu, last & ~0xfff, carry(lo, last, hi), access)
 }
 
 /** High half of an address after its low half went up from `before` to `after`. */

@@ -1,5 +1,5 @@
 import type { Cpu } from '../cpu/cpu.js'
-import { CR0_PG, EFER_LMA, EFER_LME, EFER_NXE, EFER_SCE } from '../state/control.js'
+import { CR0_PG, EFER_LMA, EFER_LME, EFER_NXE, EFER_SCE, MCG_EIPV, MCG_MCIP, MCG_RIPV } from '../state/control.js'
 import {
   CR0,
   EFER,
@@ -7,6 +7,7 @@ import {
   FS_BASE,
   GS_BASE,
   KERNEL_GS_BASE,
+  MCG_STATUS,
   PL0_SSP,
   PL1_SSP,
   PL2_SSP,
@@ -44,8 +45,14 @@ function checkEfer(value: bigint, cpu: Cpu): bigint {
   return (value & ~BigInt(EFER_LMA)) | (old & BigInt(EFER_LMA))
 }
 
+/** IA32_MCG_STATUS: RIPV, EIPV and MCIP; the other bits are reserved. */
+function checkMachineCheckStatus(value: bigint): bigint {
+  return (value & ~BigInt(MCG_RIPV | MCG_EIPV | MCG_MCIP)) === 0n ? value : gp0()
+}
+
 /** The MSRs that both delivery mechanisms use; the others belong to the plugins that use them. */
 export const ARCHITECTURAL_MSRS: readonly MsrDefinition[] = [
+  { index: 0x17a, name: 'IA32_MCG_STATUS', slot: MCG_STATUS, feature: 'mce', write: checkMachineCheckStatus },
   { index: 0xc000_0080, name: 'IA32_EFER', slot: EFER, write: checkEfer, affectsMode: true },
   { index: 0xc000_0081, name: 'IA32_STAR', slot: STAR },
   { index: 0xc000_0084, name: 'IA32_FMASK', slot: FMASK, write: (value) => (value >> 32n === 0n ? value : gp0()) },

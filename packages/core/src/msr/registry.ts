@@ -12,7 +12,7 @@ export interface MsrDefinition {
   /** RDMSR and WRMSR are #GP(0) on a CPU without this feature (any of them, where several are named). */
   readonly feature?: Feature | readonly Feature[]
   /** Value after reset; 0 where nothing is said. */
-  readonly reset?: bigint
+  readonly reset?: bigint | ((cpu: Cpu) => bigint)
   /**
    * First word of an existing 64-bit register that the MSR is another name of (EFER, FS.base). Left out, the MSR gets a
    * slot of its own.

@@ -1,10 +1,13 @@
 import type { CpuModel, Feature } from '../cpu/model.js'
 import { PluginError } from '../error.js'
+import type { InterruptController } from '../event/interrupt-controller.js'
 import type { DeliveryMechanism } from '../event/mechanism.js'
 import type { Decoder } from '../instruction/decoded.js'
 import type { InstructionDefinition } from '../instruction/dispatch.js'
 import type { HostKind } from '../machine/host.js'
+import type { Device } from '../memory/device.js'
 import type { Msr, MsrDefinition } from '../msr/registry.js'
+import type { HappeningSource } from '../schedule/choice.js'
 import type { Region, RegionDeclaration } from '../state/layout.js'
 import type { Observer } from '../trace/observer.js'
 import { defineSlot, type Slot } from './slot.js'
@@ -25,6 +28,10 @@ export const MECHANISMS: Slot<DeliveryMechanism> = defineSlot('core/mechanisms',
 export const HOSTS: Slot<HostKind> = defineSlot('core/hosts', 'all')
 export const CPU_MODELS: Slot<CpuModel> = defineSlot('core/cpu-models', 'all')
 export const OBSERVERS: Slot<Observer> = defineSlot('core/observers', 'all')
+export const INTERRUPT_CONTROLLER: Slot<InterruptController> = defineSlot('core/interrupt-controller', 'one')
+export const DEVICES: Slot<Device> = defineSlot('core/devices', 'all')
+/** What may happen beside the steps of CPUs. */
+export const HAPPENINGS: Slot<HappeningSource> = defineSlot('core/happenings', 'all')
 
 /** The door through which a plugin contributes. It is open during `setup` only. */
 export interface PluginHost {

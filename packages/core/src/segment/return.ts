@@ -47,6 +47,13 @@ import {
  * does not fit the RPL, L and D both set, or what the policy forbids; #NP(selector), #PF
  */
 export function checkReturnCode(cpu: Cpu, selector: number, policy?: TransferPolicy): Descriptor {
+  const descriptor = readReturnCode(cpu, selector, policy)
+  if (!isPresent(accessOf(descriptor))) throw np(indexOf(selector))
+  return descriptor
+}
+
+/** The same before it is known to be present. */
+export function readReturnCode(cpu: Cpu, selector: number, policy?: TransferPolicy): Descriptor {
   if (isNull(selector)) throw gp(0)
   const descriptor = readDescriptor(cpu, selector)
   const access = accessOf(descriptor)
@@ -64,7 +71,6 @@ export function checkReturnCode(cpu: Cpu, selector: number, policy?: TransferPol
     if (!policy.returnToOuterRing && rpl > cpu.words[CPL]!) throw gp(indexOf(selector))
     if (!policy.ring0CompatibilityMode && rpl === 0 && !isLong(access)) throw gp(indexOf(selector))
   }
-  if (!isPresent(access)) throw np(indexOf(selector))
   return descriptor
 }
 

@@ -67,3 +67,10 @@ export const ACCESS_L = 1 << 13
 export const ACCESS_DB = 1 << 14
 export const ACCESS_G = 1 << 15
 export const ACCESS_UNUSABLE = 1 << 16
+
+/** IA32_MCG_STATUS (SDM 3B, "Machine-Check Architecture"): the saved RIP is where execution can go on. */
+export const MCG_RIPV = 1 << 0
+/** The error is one of the instruction at the saved RIP. */
+export const MCG_EIPV = 1 << 1
+/** A machine check is being handled: a second one shuts the CPU down. Software clears it. */
+export const MCG_MCIP = 1 << 2

@@ -11,6 +11,11 @@ export interface RegionDeclaration {
   readonly scope: RegionScope
   /** Size in bytes, fixed; rounded up to a multiple of 8. */
   readonly bytes: number
+  /**
+   * What the region holds must not distinguish states: hashes pass over it. For counters and notes that nothing but
+   * reports reads; snapshots and comparisons hold it like the rest.
+   */
+  readonly volatile?: boolean
   /** Change it when the meaning of the bytes changes: snapshots of another version are refused. */
   readonly version: number
 }

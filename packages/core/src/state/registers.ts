@@ -85,6 +85,11 @@ export const PL1_SSP = 146
 export const PL2_SSP = 148
 export const PL3_SSP = 150
 export const XCR0 = 152
+/** IA32_MCG_STATUS. */
+export const MCG_STATUS = 154
+
+/** Time at which the software of this CPU stops waiting, in nanoseconds of the machine's clock; 0 for none: see `schedule/clock.ts`. */
+export const DEADLINE = 156
 
 /** XMM0–XMM15, 128 bits each. */
 export const XMM = 160

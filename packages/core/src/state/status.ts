@@ -21,9 +21,16 @@ export const BLOCKED_BY_NMI = 1 << 6
 
 /** HLT was executed: waiting for an event. */
 export const HALTED = 1 << 7
-/** A fault met the delivery of #DF. Only a reset leaves this state. */
+/** A fault met the delivery of #DF, or a machine check one that was not handled yet. Only a reset leaves this state. */
 export const SHUTDOWN = 1 << 8
 
-export const PENDING_ANY = PENDING_NMI | PENDING_INTERRUPT | PENDING_TRAP | PENDING_MACHINE_CHECK
+/** The interrupt controller asks for an interrupt; it names the vector when the CPU takes it. */
+export const PENDING_REQUEST = 1 << 9
+/** Something was sent to the CPU: the interrupt controller accepts it at the CPU's next boundary. */
+export const ARRIVING = 1 << 10
+/** INIT stopped the CPU: it waits for a startup IPI, and takes nothing else. */
+export const WAIT_FOR_SIPI = 1 << 11
+
+export const PENDING_ANY = PENDING_NMI | PENDING_INTERRUPT | PENDING_REQUEST | PENDING_TRAP | PENDING_MACHINE_CHECK
 /** What lasts for one instruction only. */
 export const INSTRUCTION_SHADOW = BLOCKED_BY_STI | BLOCKED_BY_MOV_SS

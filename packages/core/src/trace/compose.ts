@@ -10,6 +10,7 @@ const CALLS = [
   'stored',
   'loaded',
   'msrWritten',
+  'ipi',
   'shutdown',
   'dispatched',
   'log',

@@ -3,6 +3,16 @@ import type { CpuEvent } from '../event/event.js'
 import type { Fault } from '../event/fault.js'
 import type { Decoded } from '../instruction/decoded.js'
 
+/** An interprocessor interrupt on its way from one CPU to another, or to itself. */
+export interface IpiNote {
+  readonly stage: 'sent' | 'accepted'
+  readonly from: number
+  /** The CPUs that it was sent to, or the one that accepted it. */
+  readonly to: readonly number[]
+  /** `NMI`, `INIT`, `SIPI 0x08`, `interrupt 0x40`. */
+  readonly what: string
+}
+
 /** Who wrote memory: an instruction, or the CPU while it delivers an event. */
 export type Writer = 'software' | 'delivery'
 
@@ -29,6 +39,8 @@ export interface Observer {
   loaded?(cpu: Cpu, lo: number, hi: number, bytes: number): void
   /** An MSR was written by WRMSR. */
   msrWritten?(cpu: Cpu, index: number, value: bigint): void
+  /** The CPU sent an interprocessor interrupt, or accepted one. */
+  ipi?(cpu: Cpu, note: IpiNote): void
   /** The CPU shut down. */
   shutdown?(cpu: Cpu, during: CpuEvent): void
   /** A host routine is about to run. */

@@ -28,6 +28,8 @@ export interface TraceEvents {
   /** Delivery read `bytes` bytes from a table. */
   read: { cpu: number; address: bigint; bytes: number }
   'msr-write': { cpu: number; index: number; name: string; value: bigint }
+  /** An interprocessor interrupt: `cpu` sent it, or accepted it. */
+  ipi: { cpu: number; stage: 'sent' | 'accepted'; from: number; to: readonly number[]; what: string }
   /** A fault was raised, by an instruction or during a delivery. */
   fault: { cpu: number; fault: string; errorCode: number; during: string | null; rip: bigint }
   /** A handler was left. */
@@ -119,6 +121,9 @@ export class Trace {
     if (this.#wants('msr-write')) {
       observer.msrWritten = (cpu, index, value) =>
         this.emit('msr-write', { cpu: cpu.id, index, name: cpu.machine.msrs.get(index)?.name ?? '', value })
+    }
+    if (this.#wants('ipi')) {
+      observer.ipi = (cpu, note) => this.emit('ipi', { cpu: cpu.id, ...note })
     }
     if (this.#wants('fault')) {
       observer.fault = (cpu, fault, during) =>

@@ -145,7 +145,8 @@ export function clobberOf(cpu: Cpu): Clobber | null {
   }
 }
 
-const eventOf = (word: number): FrameEvent => ({
+/** What a word of the ghost state says was delivered. */
+export const eventOf = (word: number): FrameEvent => ({
   type: ((word >>> 8) & 7) as EventType,
   vector: word & 0xff,
   nested: (word & EVENT_NESTED) !== 0,

@@ -2,38 +2,63 @@ import {
   CPL as CPL_WORD,
   type Cpu,
   type CpuEvent,
+  type Decoded,
+  GS,
+  GS_BASE,
   type Observer,
+  OPERAND_MEMORY,
   PAGE_SHADOW_STACK,
+  RFLAGS,
   RIP as RIP_WORD,
   RSP as RSP_WORD,
+  SSP as SSP_WORD,
   type Writer,
 } from '@trapframe/core'
 import { harm, noteOverwritten } from './clobber.js'
+import { contextChecksum } from './context.js'
 import { distance } from './distance.js'
+import { noteFrozen } from './frozen.js'
 import {
   ADDRESS,
+  BEFORE_CONTEXT,
   BEFORE_CPL,
+  BEFORE_FLAGS,
   BEFORE_LEVEL,
   BEFORE_RIP,
   BEFORE_RSP,
+  BEFORE_SSP,
   BYTES,
+  CONTEXT,
   COUNT,
   CPL,
   CURRENT,
   DELIVERING,
   EVENT,
   EVENT_NESTED,
+  FLAGS,
   FRESH,
+  GS_USED,
+  GS_USED_BASE,
   HANDLER,
+  INSTRUCTION_CPL,
   INSTRUCTION_RSP,
   LEFT,
   LEVEL,
   OVERWRITER,
   OVERWRITTEN,
   PARENT,
+  RETURNED,
   RIP,
   RSP,
+  RUN_CAPACITY,
+  RUN_TABLE,
+  RUNS,
+  SHUT_DOWN,
+  SSP,
   STATE,
+  USER_RUN_CAPACITY,
+  USER_RUN_TABLE,
+  USER_RUNS,
 } from './region.js'
 import { addStore, clearRuns, writtenFrom } from './runs.js'
 import { stackLevel } from './stack-level.js'
@@ -48,17 +73,26 @@ const STACK_SPAN = 4096
 /** Keeps the ghost region, which starts at word `ghost` of every CPU. */
 export function ghostObserver(ghost: number): Observer {
   return {
-    instruction: (cpu) => beginInstruction(cpu, ghost),
+    instruction: (cpu, insn) => beginInstruction(cpu, ghost, insn),
     delivering: (cpu, event) => beginDelivery(cpu, ghost, event),
     delivered: (cpu, event) => endDelivery(cpu, ghost, event),
     stored: (cpu, lo, hi, bytes, by) => noteStore(cpu, ghost, lo, hi, bytes, by),
+    shutdown: ({ words }) => {
+      words[ghost + SHUT_DOWN] = 1
+    },
     returned: (cpu, mnemonic) => endReturn(cpu, ghost, mnemonic),
   }
 }
 
 /** Notes RSP for a return, and whether the running handler is still on the stack that its frame lies on. */
-function beginInstruction(cpu: Cpu, ghost: number): void {
+function beginInstruction(cpu: Cpu, ghost: number, insn: Decoded): void {
   const { words } = cpu
+  words[ghost + INSTRUCTION_CPL] = 1 + words[CPL_WORD]!
+  if (words[CPL_WORD] !== 3 && usesGs(insn)) {
+    words[ghost + GS_USED] = 1
+    words[ghost + GS_USED_BASE] = words[GS_BASE]!
+    words[ghost + GS_USED_BASE + 1] = words[GS_BASE + 1]!
+  }
   words[ghost + INSTRUCTION_RSP] = words[RSP_WORD]!
   words[ghost + INSTRUCTION_RSP + 1] = words[RSP_WORD + 1]!
   const n = words[ghost + CURRENT]!
@@ -86,6 +120,10 @@ function beginDelivery(cpu: Cpu, ghost: number, event: CpuEvent): void {
   words[ghost + BEFORE_RSP + 1] = words[RSP_WORD + 1]!
   words[ghost + BEFORE_CPL] = words[CPL_WORD]!
   words[ghost + BEFORE_LEVEL] = stackLevel(cpu)
+  words[ghost + BEFORE_CONTEXT] = contextChecksum(words)
+  words[ghost + BEFORE_FLAGS] = words[RFLAGS]!
+  words[ghost + BEFORE_SSP] = words[SSP_WORD]!
+  words[ghost + BEFORE_SSP + 1] = words[SSP_WORD + 1]!
   clearRuns(words, ghost)
 }
 
@@ -105,6 +143,10 @@ function endDelivery(cpu: Cpu, ghost: number, event: CpuEvent): void {
   words[frame + RSP + 1] = words[ghost + BEFORE_RSP + 1]!
   words[frame + CPL] = words[ghost + BEFORE_CPL]!
   words[frame + LEVEL] = words[ghost + BEFORE_LEVEL]!
+  words[frame + CONTEXT] = words[ghost + BEFORE_CONTEXT]!
+  words[frame + FLAGS] = words[ghost + BEFORE_FLAGS]!
+  words[frame + SSP] = words[ghost + BEFORE_SSP]!
+  words[frame + SSP + 1] = words[ghost + BEFORE_SSP + 1]!
   words[frame + HANDLER] = words[RIP_WORD]!
   words[frame + HANDLER + 1] = words[RIP_WORD + 1]!
   words[frame + STATE] = FRESH
@@ -113,8 +155,11 @@ function endDelivery(cpu: Cpu, ghost: number, event: CpuEvent): void {
 /** Shadow stacks hold no frame that software could take for one. */
 function noteStore(cpu: Cpu, ghost: number, lo: number, hi: number, bytes: number, by: Writer): void {
   if (by === 'delivery' && (cpu.space.lookup(lo, hi) & PAGE_SHADOW_STACK) === 0) {
-    addStore(cpu.words, ghost, lo, hi, bytes)
+    addStore(cpu.words, ghost + RUNS, ghost + RUN_TABLE, RUN_CAPACITY, lo, hi, bytes)
+  } else if (by === 'software' && cpu.words[CPL_WORD] === 3) {
+    addStore(cpu.words, ghost + USER_RUNS, ghost + USER_RUN_TABLE, USER_RUN_CAPACITY, lo, hi, bytes)
   }
+  noteFrozen(cpu, ghost, lo, hi, bytes)
   noteOverwritten(cpu, ghost, lo, hi, bytes, by)
 }
 
@@ -128,7 +173,18 @@ function endReturn(cpu: Cpu, ghost: number, mnemonic: string): void {
     (popsFrame(mnemonic) ? consumedFrame(words, ghost) : 0) ||
     interruptedFrame(words, ghost) ||
     abandonedFrame(words, ghost)
-  if (n !== 0) endFrame(words, ghost, n)
+  if (n === 0) return
+  words[ghost + RETURNED] = n
+  endFrame(words, ghost, n)
+}
+
+/** Whether an instruction has an operand in memory through GS; LEA only computes with it. */
+function usesGs({ operands, mnemonic }: Decoded): boolean {
+  for (let i = 0; i < operands.length; i++) {
+    const operand = operands[i]!
+    if (operand.kind === OPERAND_MEMORY && operand.segment === GS) return mnemonic !== 'lea' && mnemonic !== 'nop'
+  }
+  return false
 }
 
 const popsFrame = (mnemonic: string): boolean => mnemonic !== 'sysret' && mnemonic !== 'sysexit'

@@ -50,8 +50,32 @@ export const RUN_TABLE = 24
 export const RUN_WORDS = 4
 export const RUN_BYTES = 2
 
-export const FRAMES = RUN_TABLE + RUN_CAPACITY * RUN_WORDS
-export const FRAME_WORDS = 16
+/** What invariants want to know about the step, in words of {@link DELIVERING}'s life: zero again once it is checked. */
+const NOTES = RUN_TABLE + RUN_CAPACITY * RUN_WORDS
+/** 1 + CPL at which an instruction began; 0 when none did. */
+export const INSTRUCTION_CPL = NOTES
+/** Number of the frame that a return consumed, counted from 1. */
+export const RETURNED = NOTES + 1
+/** Checksum of what an event interrupts when its delivery begins, its RFLAGS and its SSP. */
+export const BEFORE_CONTEXT = NOTES + 2
+export const BEFORE_FLAGS = NOTES + 3
+export const BEFORE_SSP = NOTES + 4
+/** 1 if an instruction at CPL 0–2 used memory through GS, and the base that it had. */
+export const GS_USED = NOTES + 6
+export const GS_USED_BASE = NOTES + 8
+/** 1 if the CPU shut down, and the event whose delivery ended so is {@link DELIVERING}. */
+export const SHUT_DOWN = NOTES + 7
+/** What software at CPL 3 wrote: runs as above. */
+export const USER_RUN_CAPACITY = 4
+export const USER_RUNS = NOTES + 10
+export const USER_RUN_TABLE = NOTES + 12
+/** 1 + number of the CPU that wrote memory which must not change any more; where, and at which RIP. */
+export const FROZEN = USER_RUN_TABLE + USER_RUN_CAPACITY * RUN_WORDS
+export const FROZEN_AT = FROZEN + 2
+export const FROZEN_RIP = FROZEN + 4
+
+export const FRAMES = FROZEN + 6
+export const FRAME_WORDS = 20
 /** Lowest byte of the frame, and its length in bytes. */
 export const ADDRESS = 0
 export const BYTES = 2
@@ -71,6 +95,10 @@ export const PARENT = 12
 export const STATE = 13
 /** With {@link OVERWRITTEN}: what did it, as in {@link CLOBBERED_BY}. */
 export const OVERWRITER = 14
+/** Checksum of the registers that the event interrupted, RFLAGS and SSP. */
+export const CONTEXT = 15
+export const SSP = 16
+export const FLAGS = 18
 
 /** Delivered since the last check. */
 export const FRESH = 1 << 0
@@ -87,7 +115,7 @@ export const FRAME_REGION: RegionDeclaration = {
   name: 'explore/frames',
   scope: 'cpu',
   bytes: 4 * (FRAMES + FRAME_CAPACITY * FRAME_WORDS),
-  version: 1,
+  version: 2,
 }
 
 /** First word of frame `n`, counted from 1, in the region. */

@@ -11,11 +11,22 @@ export function clearRuns(words: Int32Array, ghost: number): void {
   words.fill(0, ghost + RUNS, ghost + RUN_TABLE + RUN_CAPACITY * RUN_WORDS)
 }
 
-/** Adds a store of `bytes` bytes at `hi:lo`. Frames are pushed from one end to the other, so few runs are enough. */
-export function addStore(words: Int32Array, ghost: number, lo: number, hi: number, bytes: number): void {
-  const count = words[ghost + RUNS]!
+/**
+ * Adds a store of `bytes` bytes at `hi:lo` to the runs whose number is at `counter` and whose table begins at `table`. What
+ * one step writes is pushed from one end to the other, so few runs are enough; further ones are dropped.
+ */
+export function addStore(
+  words: Int32Array,
+  counter: number,
+  table: number,
+  capacity: number,
+  lo: number,
+  hi: number,
+  bytes: number,
+): void {
+  const count = words[counter]!
   for (let i = 0; i < count; i++) {
-    const run = ghost + RUN_TABLE + i * RUN_WORDS
+    const run = table + i * RUN_WORDS
     const length = words[run + RUN_BYTES]!
     const offset = distance(lo, hi, words[run]!, words[run + 1]!)
     if (offset === length) {
@@ -30,12 +41,12 @@ export function addStore(words: Int32Array, ghost: number, lo: number, hi: numbe
     }
     if (offset >= 0 && offset + bytes <= length) return
   }
-  if (count === RUN_CAPACITY) return
-  const run = ghost + RUN_TABLE + count * RUN_WORDS
+  if (count === capacity) return
+  const run = table + count * RUN_WORDS
   words[run] = lo
   words[run + 1] = hi
   words[run + RUN_BYTES] = bytes
-  words[ghost + RUNS] = count + 1
+  words[counter] = count + 1
 }
 
 /** How many bytes were written from `hi:lo` upward without a gap. */

@@ -10,11 +10,10 @@ import { hex, placeOf } from './place.js'
 export const GOOD_STACK: Invariant = {
   name: 'good-stack',
   summary: 'every frame lies on a stack of its own CPU',
-  check({ machine, boot, cpu, delivered }) {
-    if (delivered.length === 0) return null
-    const map = boot.stackMap(cpu)
+  check(context) {
+    const { machine, boot, cpu, delivered } = context
     for (const frame of delivered) {
-      const outside = firstOutside(map, frame)
+      const outside = firstOutside(context.stacks, frame)
       if (outside === null) continue
       const place = placeOf(machine, boot, cpu, outside)
       return {

@@ -1,12 +1,18 @@
-import { type Boot, type Cpu, defineSlot, type Machine, type Slot } from '@trapframe/core'
+import { type Boot, type Cpu, defineSlot, type Machine, type Slot, type StackMap } from '@trapframe/core'
 import type { Clobber, LiveFrame } from '../ghost/frame.js'
+import type { ReturnedFrame, StepNotes } from '../ghost/notes.js'
 
-/** What an invariant sees: the machine as it is after a step, and the ghost state before and after it. */
+/**
+ * What an invariant sees: the machine as it is after a step, and the ghost state before and after it. Everything is read
+ * when it is asked for, and good until the check returns.
+ */
 export interface InvariantContext {
   readonly machine: Machine
   /** The CPU that is judged; each one is. */
   readonly cpu: Cpu
   readonly boot: Boot
+  /** The stack map of this CPU. Reading one is slow, and in a search it is read once. */
+  readonly stacks: StackMap
   /** Live frames of this CPU when the last check ended, oldest first. */
   readonly before: readonly LiveFrame[]
   /** Live frames now. */
@@ -15,6 +21,10 @@ export interface InvariantContext {
   readonly delivered: readonly LiveFrame[]
   /** The first overwriting of a live frame of this CPU in between. */
   readonly clobber: Clobber | null
+  /** The frame that a return of this CPU consumed in between. */
+  readonly returned: ReturnedFrame | null
+  /** What else is known about what this CPU did in between. */
+  readonly notes: StepNotes
 }
 
 /** What was found. */

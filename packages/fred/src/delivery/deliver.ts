@@ -170,8 +170,8 @@ function pushFrame(
     (event.nested ? SS_NESTED : 0) |
     (isInstructionEvent(type) ? event.length << SS_LENGTH_SHIFT : 0)
   // The frame is aligned to its size: one page holds it, and one check covers it.
-  const page = writablePage(cpu, lo + FRAME_RESERVED, hi, access)
   const at = lo & PAGE_OFFSET
+  const page = writablePage(cpu, lo + FRAME_RESERVED, hi, access, at, FRAME_RESERVED + 8)
   page.setInt32(at, event.errorCode, true)
   page.setInt32(at + 4, 0, true)
   page.setInt32(at + FRAME_RIP, words[RIP]!, true)

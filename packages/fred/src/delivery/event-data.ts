@@ -4,6 +4,7 @@ import {
   Fault,
   HARDWARE_EXCEPTION,
   NMI,
+  PRIVILEGED_SOFTWARE_EXCEPTION,
   VECTOR_DB,
   VECTOR_NM,
   VECTOR_PF,
@@ -16,7 +17,7 @@ const DEBUG_CONDITIONS = 0x1680f
 /**
  * The event-data quadword of the frame (SDM 3A 8.3.4), low half, high half in `cpu.hi`: the linear address of #PF, the
  * conditions of #DB, the components of an XFD #NM, the sources of an NMI where the CPU reports them; 0 for the rest.
- * INT1 and INT 1 have vector 1 and are no #DB: 0.
+ * INT1 and INT 1 have vector 1 and are no #DB: 0, unless INT1 was given conditions.
  */
 export function eventData(cpu: Cpu, event: CpuEvent, nmiSources: boolean): number {
   cpu.hi = 0
@@ -32,6 +33,7 @@ export function eventData(cpu: Cpu, event: CpuEvent, nmiSources: boolean): numbe
         return 0
     }
   }
+  if (event.type === PRIVILEGED_SOFTWARE_EXCEPTION) return event.dataLo & DEBUG_CONDITIONS
   if (event.type === NMI && nmiSources) {
     cpu.hi = event.dataHi
     return event.dataLo

@@ -17,6 +17,7 @@ import {
   isInstructionEvent,
   KERNEL_GS_BASE,
   type Machine,
+  MCG_STATUS,
   nmi,
   PAGE_USER,
   PAGE_WRITABLE,
@@ -127,7 +128,7 @@ const { slot: configSlot } = machine.msrs.get(IA32_FRED_CONFIG)!
 /** Registers that the delivery of an event may change, by their words. */
 const CHANGES = new Set<number>([
   ...[RIP, RSP, SSP, PL3_SSP, CR2, DR6, GS_BASE, KERNEL_GS_BASE].flatMap((slot) => [slot, slot + 1]),
-  ...[RFLAGS, CPL, STATUS, PENDING_DEBUG, DR7, configSlot],
+  ...[RFLAGS, CPL, STATUS, PENDING_DEBUG, MCG_STATUS, DR7, configSlot],
   ...[CS, SS].flatMap((n) => Array.from({ length: SEGMENT_WORDS }, (_, i) => segmentSlot(n) + i)),
 ])
 

@@ -6,6 +6,7 @@ import {
   CR4,
   CR4_CET,
   checkFlatRequest,
+  flatHostGsBase,
   flatSites,
   GDTR,
   type HostKind,
@@ -97,6 +98,7 @@ function boot(machine: Machine, request: BootRequest): Boot {
     sites: SITES,
     areas: memoryAreas(machine.cpus.length),
     stackMap: flatStackMap,
+    hostGsBases: ({ id }) => [flatHostGsBase(id)],
   }
 }
 

@@ -1,9 +1,11 @@
 import {
+  DR6_BS,
   deliverEvent,
   type EventType,
   instructionEvent,
   OF,
   OTHER_EVENT,
+  PENDING_DEBUG,
   type PluginHost,
   PRIVILEGED_SOFTWARE_EXCEPTION,
   RFLAGS,
@@ -51,12 +53,25 @@ const sysenter: Semantics = (cpu, insn) => {
   deliverEvent(cpu, instructionEvent(OTHER_EVENT, VECTOR_SYSENTER, insn.length))
 }
 
-/** Defines the instructions that are events of their own under FRED (A2). */
-export function defineInstructionEvents(host: PluginHost): void {
+/** INT1 with the breakpoints and the single step that wait for the end of the instruction as its event data. */
+const int1WithConditions: Semantics = (cpu, insn) => {
+  const conditions = cpu.words[PENDING_DEBUG]! | (cpu.singleStep ? DR6_BS : 0)
+  deliverEvent(cpu, {
+    ...instructionEvent(PRIVILEGED_SOFTWARE_EXCEPTION, VECTOR_DB, insn.length),
+    dataLo: conditions,
+  })
+}
+
+/**
+ * Defines the instructions that are events of their own under FRED (A2).
+ *
+ * @param int1Conditions whether INT1 reports the debug conditions that were pending
+ */
+export function defineInstructionEvents(host: PluginHost, int1Conditions: boolean): void {
   const meanings: Readonly<Record<string, Semantics>> = {
     int,
     int3: raises(SOFTWARE_EXCEPTION, VECTOR_BP),
-    int1: raises(PRIVILEGED_SOFTWARE_EXCEPTION, VECTOR_DB),
+    int1: int1Conditions ? int1WithConditions : raises(PRIVILEGED_SOFTWARE_EXCEPTION, VECTOR_DB),
     into,
     syscall,
     sysenter,

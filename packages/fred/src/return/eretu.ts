@@ -2,7 +2,6 @@ import {
   accessOf,
   CP_FAR_RET,
   type Cpu,
-  checkReturnCode,
   checkReturnStack,
   checkTarget,
   commitCode,
@@ -10,15 +9,19 @@ import {
   cp,
   type Descriptor,
   gp,
+  indexOf,
   isCanonical,
   isLong,
+  isPresent,
   loadFixedCode,
   loadFixedStack,
   markAccessed,
+  np,
   PL3_SSP,
   RFLAGS,
   RIP,
   RSP,
+  readReturnCode,
   type Semantics,
   SSP,
   STAR,
@@ -83,8 +86,12 @@ export function eretu(slots: FredSlots): Semantics {
     if (fixed) {
       if (to64 && !isCanonical(cpu, image[IMAGE_RIP + 1]!)) throw gp(0)
     } else {
-      code = checkReturnCode(cpu, csLo)
-      to64 = isLong(accessOf(code))
+      code = readReturnCode(cpu, csLo)
+      const access = accessOf(code)
+      to64 = isLong(access)
+      // Recorded with a PV guest: an address that cannot be one comes before a segment that is not there.
+      if (to64 && !isCanonical(cpu, image[IMAGE_RIP + 1]!)) throw gp(0)
+      if (!isPresent(access)) throw np(indexOf(csLo))
       stack = checkReturnStack(cpu, ss, RING3, to64)
       checkTarget(cpu, code, image[IMAGE_RIP]!, image[IMAGE_RIP + 1]!)
     }

@@ -10,6 +10,7 @@ import {
   createMachine,
   DR6,
   type Machine,
+  MCG_STATUS,
   PAGE_SHADOW_STACK,
   PAGE_USER,
   PENDING_DEBUG,
@@ -92,7 +93,7 @@ function enter(machine: Machine, state: State): void {
  */
 function withoutTraces(cpu: Cpu): Int32Array {
   const words = cpu.words.slice()
-  for (const slot of [CR2, CR2 + 1, DR6, PENDING_DEBUG]) words[slot] = 0
+  for (const slot of [CR2, CR2 + 1, DR6, PENDING_DEBUG, MCG_STATUS]) words[slot] = 0
   if (cpu.cpl === 3 && !cpu.userShadowStack) words[SSP] = 0
   words[RFLAGS] = words[RFLAGS]! & ~RF
   return words

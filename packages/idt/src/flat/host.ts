@@ -8,6 +8,7 @@ import {
   CR4_CET,
   checkFlatRequest,
   DF,
+  flatHostGsBase,
   flatSites,
   GDTR,
   type HostKind,
@@ -94,6 +95,7 @@ function boot(machine: Machine, request: BootRequest): Boot {
     sites: SITES,
     areas: memoryAreas(machine.cpus.length),
     stackMap: flatStackMap,
+    hostGsBases: ({ id }) => [flatHostGsBase(id)],
   }
 }
 

@@ -40,7 +40,7 @@ describe('leaf 7', () => {
   })
 
   test('A19: FRED and LKGS, subleaf 1 EAX[17] and [18], show when a plugin implements them', () => {
-    expect(cpuid(testCpu({ cpu: 'panther-lake' }), 7, 1)).toEqual([0, 0, 0, 0])
+    expect(cpuid(testCpu({ cpu: 'panther-lake' }), 7, 1)).toEqual([bit(19), 0, 0, 0])
     const implementer = definePlugin({
       name: 'implementer',
       setup: (host) => host.features.implement('fred', 'lkgs'),
@@ -52,10 +52,19 @@ describe('leaf 7', () => {
   })
 })
 
-test('leaf 80000001h: long mode, NX, and SYSCALL where it works', () => {
+test('leaf 1 and 7.1: VMX and WRMSRNS by model, TSC for all', () => {
+  const leaf1 = (cpu: string) => cpuid(testCpu({ cpu }), 1, 0)
+  expect(leaf1('skylake')[2] & bit(5)).toBe(bit(5))
+  expect(leaf1('skylake,-vmx')[2] & bit(5)).toBe(0)
+  expect(leaf1('zen4')[2] & bit(5)).toBe(0)
+  expect(leaf1('zen4')[3] & bit(4)).toBe(bit(4))
+  expect(cpuid(testCpu({ cpu: 'sapphire-rapids' }), 7, 1)[0]).toBe(0)
+})
+
+test('leaf 80000001h: long mode, RDTSCP, NX, and SYSCALL where it works', () => {
   const edx = (cpu: string, bits: 64 | 32) => cpuid(testCpu({ cpu, bits }), 0x80000001, 0)[3]
-  expect(edx('panther-lake', 64)).toBe(bit(29) | bit(20) | bit(11))
-  expect(edx('panther-lake', 32)).toBe(bit(29) | bit(20))
+  expect(edx('panther-lake', 64)).toBe(bit(29) | bit(27) | bit(20) | bit(11))
+  expect(edx('panther-lake', 32)).toBe(bit(29) | bit(27) | bit(20))
   expect(edx('zen4', 32) & bit(11)).toBe(bit(11))
 })
 

@@ -26,15 +26,16 @@ const VENDOR_STRINGS: Readonly<Record<Vendor, string>> = { intel: 'GenuineIntel'
 
 /** Bits that every 64-bit CPU of the model has: what core and isa implement without a feature of its own. */
 const LEAF_1_ECX = bitsOf(13) // CMPXCHG16B
-// FPU VME DE PSE MSR PAE CX8 SEP PGE CMOV CLFSH FXSR SSE SSE2
-const LEAF_1_EDX = bitsOf(0, 1, 2, 3, 5, 6, 8, 11, 13, 15, 19, 24, 25, 26)
+// FPU VME DE PSE TSC MSR PAE CX8 SEP PGE CMOV CLFSH FXSR SSE SSE2
+const LEAF_1_EDX = bitsOf(0, 1, 2, 3, 4, 5, 6, 8, 11, 13, 15, 19, 24, 25, 26)
 // LAHF in 64-bit mode
 const EXTENDED_1_ECX = bitsOf(0)
-// long mode
-const EXTENDED_1_EDX = bitsOf(29)
+// RDTSCP, long mode
+const EXTENDED_1_EDX = bitsOf(27, 29)
 
 /** Features by register and bit of their leaf (SDM 2A CPUID; fred.md for leaf 7.1). */
 const LEAF_1_ECX_FEATURES: readonly (readonly [Feature, number])[] = [
+  ['vmx', 5],
   ['pcid', 17],
   ['x2apic', 21],
   ['xsave', 26],
@@ -59,6 +60,7 @@ const LEAF_7_EDX_FEATURES: readonly (readonly [Feature, number])[] = [['cet-ibt'
 const LEAF_7_1_EAX_FEATURES: readonly (readonly [Feature, number])[] = [
   ['fred', 17],
   ['lkgs', 18],
+  ['wrmsrns', 19],
 ]
 
 function bitsOf(...positions: readonly number[]): number {
@@ -115,6 +117,14 @@ function extendedFeatures(cpu: Cpu): Answer {
  * model does not describe are 0.
  */
 export function cpuid(cpu: Cpu, leaf: number, subleaf: number): Answer {
+  const answer = byFeatures(cpu, leaf, subleaf)
+  const more = cpu.model.shows?.find((bits) => bits.leaf === leaf >>> 0 && (bits.subleaf ?? subleaf) === subleaf)
+  if (more === undefined) return answer
+  const [eax, ebx, ecx, edx] = answer
+  return [eax | (more.eax ?? 0), ebx | (more.ebx ?? 0), ecx | (more.ecx ?? 0), edx | (more.edx ?? 0)]
+}
+
+function byFeatures(cpu: Cpu, leaf: number, subleaf: number): Answer {
   switch (leaf >>> 0) {
     case 0:
       return vendorLeaf(cpu.model.vendor)

@@ -30,6 +30,13 @@ test.each([
   expect(eventOf(source, { cpl, registers: { rcx } })).toBe('#GP(0)')
 })
 
+test('WRMSRNS writes as WRMSR does, and is #UD on a CPU without it', () => {
+  const registers = { rax: 0x1000n, rdx: 0x7fffn, rcx: 0xc000_0100n }
+  expect(execute('wrmsrns', { registers }).cpu.fsBase).toBe(0x7fff_0000_1000n)
+  expect(eventOf('wrmsrns', { cpl: 3, registers })).toBe('#GP(0)')
+  expect(eventOf('wrmsrns', { cpl: 3, registers, cpu: 'skylake' })).toBe('#UD')
+})
+
 test('WRMSR of a non-canonical base is #GP(0)', () => {
   expect(eventOf('wrmsr', { registers: { rdx: 0x8000n, rcx: 0xc000_0100n } })).toBe('#GP(0)')
 })

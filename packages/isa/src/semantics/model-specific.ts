@@ -1,4 +1,4 @@
-import { RAX, RCX, RDX, readMsr, type Semantics, writeMsr } from '@trapframe/core'
+import { RAX, RCX, RDX, readMsr, type Semantics, ud, writeMsr } from '@trapframe/core'
 import { requireCpl0 } from './privilege.js'
 import { halves, quad } from './quad.js'
 
@@ -17,8 +17,15 @@ const writeModelSpecific: Semantics = (cpu) => {
   writeMsr(cpu, words[RCX]! >>> 0, quad(words[RAX]!, words[RDX]!))
 }
 
+/** WRMSRNS: a WRMSR that does not serialize. @throws #UD on a CPU without it */
+const writeWithoutSerializing: Semantics = (cpu, insn) => {
+  if (!cpu.has('wrmsrns')) throw ud()
+  writeModelSpecific(cpu, insn)
+}
+
 /** RDMSR and WRMSR: ECX selects, EDX:EAX is the value. @throws #GP(0) above CPL 0 and as the MSR says */
 export const modelSpecific: Readonly<Record<string, Semantics>> = {
   rdmsr: readModelSpecific,
   wrmsr: writeModelSpecific,
+  wrmsrns: writeWithoutSerializing,
 }

@@ -121,6 +121,7 @@ const conditional = Object.fromEntries(
 /** Data transfer between registers, memory and immediates (SDM 1 7.3.1). No flag changes. */
 export const moves: Readonly<Record<string, Semantics>> = {
   mov: move,
+  movnti: move,
   movzx: moveZeroExtended,
   movsx: moveSignExtended,
   movsxd: moveSignExtended,

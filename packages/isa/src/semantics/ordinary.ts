@@ -5,6 +5,7 @@ import { branches } from './branch.js'
 import { compareExchanges } from './compare-exchange.js'
 import { machineStatus } from './control-register.js'
 import { convert } from './convert.js'
+import { decimal } from './decimal.js'
 import { descriptorTables } from './descriptor-table.js'
 import { division } from './divide.js'
 import { flagControl } from './flag-control.js'
@@ -23,9 +24,17 @@ import { shift } from './shift.js'
 import { stack } from './stack.js'
 import { strings } from './string.js'
 import { system } from './system.js'
+import { timeStamps } from './time-stamp.js'
 import { undefinedInstructions } from './undefined.js'
+import { vectorArithmetic } from './vector-arithmetic.js'
+import { vectorControl } from './vector-control.js'
+import { vectorConversions } from './vector-convert.js'
 import { vectorMoves } from './vector-move.js'
+import { virtualMachines } from './virtual-machine.js'
 import { x87 } from './x87.js'
+import { x87Arithmetic } from './x87-arithmetic.js'
+import { x87Comparisons } from './x87-compare.js'
+import { x87Transfers } from './x87-transfer.js'
 
 /** Every instruction whose meaning does not depend on the delivery mechanism, by mnemonic. */
 export const ORDINARY_INSTRUCTIONS: Readonly<Record<string, Semantics>> = {
@@ -38,6 +47,7 @@ export const ORDINARY_INSTRUCTIONS: Readonly<Record<string, Semantics>> = {
   ...multiply,
   ...division,
   ...convert,
+  ...decimal,
   ...compareExchanges,
   ...stack,
   ...branches,
@@ -53,7 +63,15 @@ export const ORDINARY_INSTRUCTIONS: Readonly<Record<string, Semantics>> = {
   ...identification,
   ...system,
   ...controlFlowEnforcement,
+  ...timeStamps,
+  ...virtualMachines,
   ...vectorMoves,
+  ...vectorControl,
+  ...vectorArithmetic,
+  ...vectorConversions,
   ...x87,
+  ...x87Transfers,
+  ...x87Arithmetic,
+  ...x87Comparisons,
   ...undefinedInstructions,
 }

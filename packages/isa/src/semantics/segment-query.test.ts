@@ -1,6 +1,6 @@
 import { type Cpu, GDTR, TABLE_LIMIT } from '@trapframe/core'
 import { describe, expect, test } from 'vitest'
-import { bytesOf, execute, results, TABLES } from './test-machine.js'
+import { bytesOf, DATA, execute, results, TABLES } from './test-machine.js'
 
 const CODE_0 = 0x00af_9b00_0000_ffffn
 const CODE_3 = 0x00af_fb00_0000_ffffn
@@ -63,5 +63,22 @@ describe('VERR and VERW', () => {
     ['verw ax', 0n, 0 as const, false],
   ])('%s of %s at CPL %i: %s', (source, rax, cpl, allowed) => {
     expect(execute(source, { prepare, cpl, registers: { rax } }).flags).toBe(allowed ? 'ZF' : '')
+  })
+})
+
+describe('ARPL in compatibility mode', () => {
+  test.each([
+    [0x8n, 0x13n, 0xbn, 'ZF'],
+    [0xbn, 0x11n, 0xbn, ''],
+    [0x9n, 0x11n, 0x9n, ''],
+  ])('%s with the RPL of %s', (rax, rcx, result, flags) => {
+    const outcome = execute('arpl ax, cx', { bits: 32, registers: { rax, rcx } })
+    expect(outcome.cpu.gpr(0)).toBe(result)
+    expect(outcome.flags).toBe(flags)
+  })
+
+  test('in memory', () => {
+    const outcome = execute('arpl [ebx], cx', { bits: 32, registers: { rbx: DATA, rcx: 3n }, data: [8, 0, 7] })
+    expect(outcome.data(3)).toEqual([0xb, 0, 7])
   })
 })

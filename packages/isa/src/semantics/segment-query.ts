@@ -30,6 +30,7 @@ import {
   writeRegister,
   ZF,
 } from '@trapframe/core'
+import { readDestination, writeDestination } from './destination.js'
 import { setSomeFlags } from './flags.js'
 
 /** The access rights as LAR gives them: bits 23:8 of the descriptor's second word. */
@@ -83,10 +84,21 @@ function verify(allows: (access: number) => boolean): (cpu: Cpu, insn: Decoded) 
 
 const isReadable = (access: number): boolean => !isCode(access) || (access & ACCESS_WRITABLE) !== 0
 
+/** ARPL: raises the RPL of the first selector to that of the second, and says in ZF whether it did. Not in 64-bit mode. */
+const adjustPrivilege: Semantics = (cpu, insn) => {
+  const target = { ...insn.operands[0]!, size: 2 }
+  const wanted = readOperand(cpu, insn, insn.operands[1]!) & 3
+  const selector = readDestination(cpu, insn, target)
+  const raise = rplOf(selector) < wanted
+  if (raise) writeDestination(cpu, target, (selector & ~3) | wanted, 0)
+  setSomeFlags(cpu, ZF, raise ? ZF : 0)
+}
+
 /** Questions about a selector (SDM 3A 5.10). None faults on the selector. */
 export const segmentQueries: Readonly<Record<string, Semantics>> = {
   lar: query(LAR_TYPES, ({ hi }) => hi & LAR_MASK),
   lsl: query(LSL_TYPES, limitOf),
   verr: verify(isReadable),
   verw: verify(isWritableData),
+  arpl: adjustPrivilege,
 }

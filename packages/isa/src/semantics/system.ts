@@ -117,6 +117,7 @@ export const system: Readonly<Record<string, Semantics>> = {
   hlt: halt,
   invd: privilegedNothing,
   wbinvd: privilegedNothing,
+  wbnoinvd: privilegedNothing,
   invlpg: privilegedNothing,
   invpcid: invalidatePcid,
   clac: changeAlignmentCheck(0),

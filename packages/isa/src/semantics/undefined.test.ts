@@ -1,8 +1,28 @@
 import { describe, expect, test } from 'vitest'
 import { DATA, eventOf, execute } from './test-machine.js'
 
-test.each(['ud0 eax, eax', 'ud1 eax, eax', 'ud2', 'rsm'])('%s is #UD', (source) => {
+test.each([
+  ...[
+    'ud0 eax, eax',
+    'ud1 eax, eax',
+    'ud2',
+    'rsm',
+    'getsec',
+    'rdpkru',
+    'wrpkru',
+    'clui',
+    'stui',
+    'vmfunc',
+    'encls',
+    'enclu',
+  ],
+  ...['monitor', 'mwait', 'vzeroupper', 'vmovups xmm0, xmm1'],
+])('%s is #UD', (source) => {
   expect(execute(source)).toMatchObject({ event: '#UD', changed: {} })
+})
+
+test.each(['vmmcall', 'vmrun', 'stgi', 'clgi', 'skinit'])('%s is #UD on AMD without EFER.SVME', (source) => {
+  expect(execute(source, { cpu: 'zen4', cpl: 3 })).toMatchObject({ event: '#UD', changed: {} })
 })
 
 describe('BOUND in compatibility mode', () => {

@@ -28,11 +28,22 @@ const bound: Semantics = (cpu, insn) => {
   if (index < lower || index > upper) throw new Fault(VECTOR_BR)
 }
 
+/**
+ * What is #UD until a bit is set that no CPU of the model has: CR4.SMXE, PKE and UINTR, EFER.SVME (VMMCALL without a virtual
+ * machine too), VMX non-root operation for VMFUNC; SGX, and MONITOR and MWAIT, which CPUID does not
+ * enumerate; AVX, of which there are the few that one meets, for XCR0 cannot turn it on.
+ */
+const NEVER_ENABLED =
+  'getsec rdpkru wrpkru clui stui testui uiret senduipi vmmcall vmrun vmload vmsave stgi clgi skinit invlpga vmfunc ' +
+  'encls enclu enclv monitor mwait vzeroupper vzeroall vmovaps vmovups vmovapd vmovupd vmovdqa vmovdqu vmovd vmovq vmovss ' +
+  'vmovsd vxorps vxorpd vpxor vaddss vaddps vdivss vdivps vldmxcsr vstmxcsr'
+
 /** Instructions that are there to fault. RSM is #UD outside system-management mode, which the model does not have. */
 export const undefinedInstructions: Readonly<Record<string, Semantics>> = {
   ud0: undefinedInstruction,
   ud1: undefinedInstruction,
   ud2: undefinedInstruction,
   rsm: undefinedInstruction,
+  ...Object.fromEntries(NEVER_ENABLED.split(' ').map((mnemonic) => [mnemonic, undefinedInstruction])),
   bound,
 }

@@ -1,0 +1,118 @@
+import {
+  ARRIVING,
+  type Cpu,
+  canStep,
+  choices,
+  HAPPENINGS,
+  hasDeliverableEvent,
+  type Machine,
+  nextDeadline,
+  STATUS,
+} from '@trapframe/core'
+import type { ExploreEvent } from './event.js'
+
+/**
+ * What may happen next, as one integer: the number of the CPU that steps in bits 7:0, the number of the event that is
+ * injected first in bits 15:8 (from 1, 0 for none), the number of what happens instead of a step in bits 23:16 (from 1).
+ */
+export type ChoiceCode = number
+
+const EVENT_SHIFT = 8
+const HAPPENING_SHIFT = 16
+const FIELD = 0xff
+
+export const choiceCpu = (choice: ChoiceCode): number => choice & FIELD
+/** Number of the injected event, from 1; 0 for none. */
+export const choiceEvent = (choice: ChoiceCode): number => (choice >> EVENT_SHIFT) & FIELD
+/** Number of the happening, from 1; 0 for a step. */
+export const choiceHappening = (choice: ChoiceCode): number => choice >> HAPPENING_SHIFT
+
+export const stepChoice = (cpu: number): ChoiceCode => cpu
+export const eventChoice = (cpu: number, event: number): ChoiceCode => cpu | (event << EVENT_SHIFT)
+const happeningChoice = (number: number): ChoiceCode => number << HAPPENING_SHIFT
+
+/** What may be injected, and where. */
+export interface Injections {
+  readonly events: readonly ExploreEvent[]
+  readonly cpus: readonly number[]
+  /** Whether events may happen to this CPU at this boundary; null for everywhere. */
+  readonly where: ((cpu: Cpu) => boolean) | null
+}
+
+/** The transition relation: which choices a machine has. It depends on the machine's state alone. */
+export class Choices {
+  readonly #machine: Machine
+  readonly #injections: Injections
+  readonly #atEnd: ((cpu: Cpu) => boolean) | null
+  readonly #hasSources: boolean
+  readonly #happenings: string[] = []
+  /** The choices of the last question. */
+  readonly list: number[] = []
+
+  constructor(machine: Machine, injections: Injections, atEnd: ((cpu: Cpu) => boolean) | null) {
+    this.#machine = machine
+    this.#injections = injections
+    this.#atEnd = atEnd
+    this.#hasSources = machine.contributions(HAPPENINGS).length > 0
+  }
+
+  /** Whether a CPU has a step to make: one that is at its end only takes what is pending. */
+  canStep(cpu: Cpu): boolean {
+    if (!canStep(cpu)) return false
+    if (this.#atEnd === null || !this.#atEnd(cpu)) return true
+    return hasDeliverableEvent(cpu) || (cpu.words[STATUS]! & ARRIVING) !== 0
+  }
+
+  /** Fills {@link list} with the choices that inject nothing, and returns their number. */
+  plain(): number {
+    const { list } = this
+    const { cpus } = this.#machine
+    list.length = 0
+    for (let id = 0; id < cpus.length; id++) if (this.canStep(cpus[id]!)) list.push(stepChoice(id))
+    if (this.#hasSources || nextDeadline(this.#machine) !== null) {
+      for (const choice of choices(this.#machine)) {
+        if (choice.kind === 'happening') list.push(happeningChoice(this.#numberOf(choice.name)))
+      }
+    }
+    return list.length
+  }
+
+  /** Fills {@link list} with the choices that inject an event, and returns their number. */
+  injecting(): number {
+    this.list.length = 0
+    this.#eachInjection((choice) => {
+      this.list.push(choice)
+      return false
+    })
+    return this.list.length
+  }
+
+  /** Whether there is a choice that injects an event. */
+  canInject(): boolean {
+    return this.#eachInjection(() => true)
+  }
+
+  happeningName(number: number): string {
+    return this.#happenings[number - 1]!
+  }
+
+  #eachInjection(visit: (choice: ChoiceCode) => boolean): boolean {
+    const { events, cpus, where } = this.#injections
+    for (let i = 0; i < cpus.length; i++) {
+      const cpu = this.#machine.cpus[cpus[i]!]!
+      if (where !== null && !where(cpu)) continue
+      for (let n = 0; n < events.length; n++) {
+        const event = events[n]!
+        if (!event.ready(cpu) && (where === null || !event.latches(cpu))) continue
+        if (visit(eventChoice(cpu.id, n + 1))) return true
+      }
+    }
+    return false
+  }
+
+  /** Names are numbered as they are met; what a number means is part of no state. */
+  #numberOf(name: string): number {
+    const index = this.#happenings.indexOf(name)
+    return index >= 0 ? index + 1 : this.#happenings.push(name)
+  }
+}

@@ -1,0 +1,160 @@
+import { type Boot, type Cpu, type Machine, MachineError, RIP, type Snapshot, UserError } from '@trapframe/core'
+import type { Violation } from '../invariant/invariant.js'
+import { Judge } from '../invariant/judge.js'
+import { type ChoiceCode, Choices, choiceCpu, choiceHappening } from './choice.js'
+import { Coverage } from './coverage.js'
+import { DeadStacks } from './dead-stack.js'
+import type { ExploreEvent } from './event.js'
+import { Findings, type Way } from './findings.js'
+import { MOST_EVENTS, MOST_KINDS, MOST_STEPS, type SearchOptions } from './options.js'
+import type { Replay } from './path-log.js'
+import type { TerminalKind } from './result.js'
+import { Transitions } from './transition.js'
+import { type Visit, VisitedStates } from './visited-states.js'
+
+/** Bits of a rank that hold steps; the events are above. Ranks order states by events first, then by steps. */
+export const STEP_BITS = 24
+export const rankOf = (events: number, steps: number): number => (events << STEP_BITS) | steps
+export const eventsOf = (rank: number): number => rank >> STEP_BITS
+export const stepsOf = (rank: number): number => rank & MOST_STEPS
+
+/** What strategies share: the machine, its transition relation, the visited set and what was found. */
+export class Exploration implements Replay {
+  readonly machine: Machine
+  readonly events: readonly ExploreEvent[]
+  readonly maxEvents: number
+  readonly maxSteps: number
+  readonly straightLines: boolean
+  readonly choices: Choices
+  readonly coverage = new Coverage()
+  readonly visited = new VisitedStates()
+  readonly findings = new Findings()
+  readonly start: Snapshot
+  readonly #transitions: Transitions
+  readonly #exact: Map<bigint, Snapshot> | null
+  /** Judged and not remembered. */
+  passed = 0
+  /** Arrivals at a state that was hashed, and at one that was known. */
+  arrivals = 0
+  duplicates = 0
+  depth = 0
+  mostEvents = 0
+  /** Where the search is, for reports of its progress. */
+  rank = 0
+  waiting = 0
+  /** Whether a budget is used up; asked in long expansions, which do not yield. */
+  mustStop: () => boolean = () => false
+  logBytes = 0
+  snapshotBytes = 0
+
+  constructor(machine: Machine, boot: Boot, options: SearchOptions) {
+    const { events = [], maxEvents = 1, maxSteps = MOST_STEPS, regions } = options
+    requireRange('maxEvents', maxEvents, 0, MOST_EVENTS)
+    requireRange('maxSteps', maxSteps, 0, MOST_STEPS)
+    requireRange('number of events', events.length, 0, MOST_KINDS)
+    this.machine = machine
+    this.events = events
+    this.maxEvents = events.length === 0 ? 0 : maxEvents
+    this.maxSteps = maxSteps
+    this.straightLines = options.straightLines ?? true
+    const injections = {
+      events,
+      cpus: options.eventCpus ?? machine.cpus.map(({ id }) => id),
+      where: regions === undefined ? null : within(regions),
+    }
+    this.choices = new Choices(machine, injections, options.atEnd ?? null)
+    const judge = new Judge(machine, boot, options.invariants)
+    const deadStacks = options.deadStacks === true ? new DeadStacks(machine, boot) : null
+    this.#transitions = new Transitions(machine, judge, events, this.choices, this.coverage, deadStacks)
+    this.#exact = options.verify === true ? new Map() : null
+    judge.settle()
+    this.start = machine.snapshot()
+  }
+
+  get transitions(): number {
+    return this.#transitions.made
+  }
+
+  /** A handler was left in the last transition. */
+  get returned(): boolean {
+    return this.#transitions.returned
+  }
+
+  /**
+   * Makes a transition and judges it. False where the path ends here: an invariant is broken, or the model does not go on.
+   *
+   * @param rank of the state that it leads to
+   * @param way how a report gets here, the choice included
+   */
+  make(choice: ChoiceCode, rank: number, way: () => Way): boolean {
+    const rip = this.#ripOf(choice)
+    const steps = stepsOf(rank)
+    if (steps > this.depth) this.depth = steps
+    const events = eventsOf(rank)
+    if (events > this.mostEvents) this.mostEvents = events
+    let violations: readonly Violation[]
+    try {
+      violations = this.#transitions.make(choice)
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error
+      this.findings.noteLimit(error.message, rip(), way)
+      return false
+    }
+    if (violations.length === 0) return true
+    for (const violation of violations) this.findings.note(violation, rip(), choice, rank, way)
+    return false
+  }
+
+  repeat(choice: ChoiceCode): void {
+    this.#transitions.repeat(choice)
+  }
+
+  repeatOnly(): void {
+    this.choices.plain()
+    this.#transitions.repeat(this.choices.list[0]!)
+  }
+
+  /** Remembers the state that the machine is in. With `both`, as known only where neither events nor steps are more. */
+  visit(rank: number, both = false): Visit {
+    const lo = this.machine.hashHalves()
+    const hi = this.machine.hashHi
+    this.arrivals++
+    const visit = both ? this.visited.visitBoth(lo, hi, rank, STEP_BITS) : this.visited.visit(lo, hi, rank)
+    if (visit !== 'new') this.duplicates++
+    if (this.#exact !== null) this.#compare(lo, hi)
+    return visit
+  }
+
+  /** Counts a state from which nobody can step. */
+  noteTerminal(): void {
+    this.findings.terminals[terminalKind(this.machine)]++
+  }
+
+  #compare(lo: number, hi: number): void {
+    const key = (BigInt(lo) << 32n) | BigInt(hi >>> 0)
+    const known = this.#exact!.get(key)
+    if (known === undefined) this.#exact!.set(key, this.machine.snapshot())
+    else if (!this.machine.equals(known)) throw new Error(`two different states have the hash ${key.toString(16)}`)
+  }
+
+  #ripOf(choice: ChoiceCode): () => bigint {
+    const { words } = this.machine.cpus[choiceHappening(choice) === 0 ? choiceCpu(choice) : 0]!
+    const lo = words[RIP]!
+    const hi = words[RIP + 1]!
+    return () => (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0)
+  }
+}
+
+function terminalKind(machine: Machine): TerminalKind {
+  if (machine.cpus.some((cpu) => cpu.isShutdown)) return 'shutdown'
+  return machine.cpus.every((cpu) => cpu.halted) ? 'halted' : 'end'
+}
+
+function within(regions: NonNullable<SearchOptions['regions']>): (cpu: Cpu) => boolean {
+  return ({ rip }) => regions.some(({ address, bytes }) => rip >= address && rip < address + BigInt(bytes))
+}
+
+function requireRange(what: string, value: number, least: number, most: number): void {
+  if (Number.isInteger(value) && value >= least && value <= most) return
+  throw new MachineError('search-range', `${what} ${value} is not possible`, { hint: `${least} to ${most} are` })
+}

@@ -1,0 +1,60 @@
+import type { Cpu, MemoryArea } from '@trapframe/core'
+import type { ExploreEvent } from './event.js'
+import type { SearchProgress } from './result.js'
+
+export type Strategy = 'breadth-first' | 'depth-first' | 'iterative-deepening'
+
+/** What a search tries, and where it stops. */
+export interface SearchOptions {
+  /**
+   * `breadth-first` (the default) finds counterexamples with the fewest events, then the fewest steps. `depth-first` keeps
+   * one path at a time instead of a frontier. `iterative-deepening` does so with no event, then with one, and so on, so
+   * that the first counterexamples have the fewest events.
+   */
+  readonly strategy?: Strategy
+  /** Events to inject, 30 at most; none where left out. */
+  readonly events?: readonly ExploreEvent[]
+  /** How many of them on one path; default 1. */
+  readonly maxEvents?: number
+  /** Numbers of the CPUs to which they happen; default all. */
+  readonly eventCpus?: readonly number[]
+  /** Memory in which RIP must lie for an event to happen; default everywhere. */
+  readonly regions?: readonly MemoryArea[]
+  /** Which invariants count; default all of the machine's. */
+  readonly invariants?: readonly string[]
+  /**
+   * Whether a CPU has done what it was to do: it steps no further, but for events. Must depend on the machine's state
+   * alone.
+   */
+  readonly atEnd?: (cpu: Cpu) => boolean
+  /**
+   * Software reads nothing below its stack pointer, so that what a handler left on its stack need not tell states apart: it
+   * is cleared when the handler returns. Default false, as only the author of the software can say so.
+   */
+  readonly deadStacks?: boolean
+  /** Names for addresses in reports; default the boot's labels. */
+  readonly nameOf?: (address: bigint) => string
+  /** Budgets; a search that meets one ends as not complete. Steps are those of one path. */
+  readonly maxStates?: number
+  readonly maxSteps?: number
+  readonly maxSeconds?: number
+  /** Stop when so many distinct violations are found; default 16. */
+  readonly maxViolations?: number
+  /** Run through states that have one choice without hashing them; default true. */
+  readonly straightLines?: boolean
+  /** A snapshot is kept for states so many steps apart, and those between are reached again by replay; default 16. */
+  readonly checkpointEvery?: number
+  /** Compare whole states where hashes are equal, and throw where they differ. Slow, and needs a snapshot of every state. */
+  readonly verify?: boolean
+  readonly onProgress?: (progress: SearchProgress) => void
+  /** Milliseconds between two calls of `onProgress`; default 500. */
+  readonly progressEvery?: number
+  /** Ends the search at the next opportunity; what is known is returned. An AbortSignal is one. */
+  readonly signal?: { readonly aborted: boolean }
+}
+
+/** Fewer are possible in the rank of a state, which has 24 bits for steps and 7 for events. */
+export const MOST_STEPS = (1 << 24) - 1
+export const MOST_EVENTS = 126
+/** Numbers of events that fit a word of the coverage. */
+export const MOST_KINDS = 30
