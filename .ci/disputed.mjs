@@ -39,12 +39,12 @@ function readVectors() {
       .filter(Boolean)
     const before = vectors.length
     for (const line of lines) {
-      const { id, group, cpu, disputed } = JSON.parse(line)
+      const { id, group, vendor, disputed } = identify(JSON.parse(line))
       const claim = own.find((one) => one.file === name && one.id === id && one.sha256 === sha256(line))
       if (claim) claimed.add(claim)
       if (claim && disputed) problems.push(`${OWN}: ${id} of ${name} is disputed by its own field already`)
       const reason = disputed ?? claim?.reason
-      if (reason) vectors.push({ file: name, id, group, vendor: cpu.vendor, reason, ours: !disputed })
+      if (reason) vectors.push({ file: name, id, group, vendor, reason, ours: !disputed })
     }
     const disputed = vectors.length - before
     if (disputed > 0) files.push({ name, total: lines.length, disputed })
@@ -53,6 +53,12 @@ function readVectors() {
     if (!claimed.has(one)) problems.push(`${OWN}: no line of ${one.file} is ${one.id} with SHA-256 ${one.sha256}`)
   }
   return { files, vectors }
+}
+
+/** A line by the names that `trapframe vectors` reports: of a recording with a guest, which delivery and CPU it was made on. */
+function identify({ id, group, cpu, delivery, disputed }) {
+  if (group !== undefined) return { id, group, vendor: cpu.vendor, disputed }
+  return { id: `${id}@${delivery}@${cpu}`, group: `pv/${id.split('/', 1)[0]}`, vendor: cpu }
 }
 
 function sha256(line) {
@@ -121,7 +127,7 @@ function listOf(list) {
   const groups = [...new Set(list.map(({ group }) => group))]
   return groups
     .map((group) => {
-      const ids = list.filter((vector) => vector.group === group).map(({ id }) => id.slice(id.lastIndexOf('/') + 1))
+      const ids = list.filter((vector) => vector.group === group).map(({ id }) => id.replace(/^pv\/|.*\/(?=\d+$)/, ''))
       return `\`${group}\` ${ids.join(' ')}`
     })
     .join('; ')

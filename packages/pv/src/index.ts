@@ -1,2 +1,37 @@
-// Empty yet. It will hold PV guests on the Xen host: their trap tables, the bounce frames that Xen builds for them, their hypercalls.
-export {}
+/** PV guests on the Xen of a trapframe machine. */
+
+export { inKernelMode, type PvContext, pvContext } from './context.js'
+export { crashAddress } from './crash.js'
+export { type DomainCrash, readDomainCrash } from './guest/domain-crash.js'
+export {
+  CALLBACK_NAMES,
+  type CallbackName,
+  callbackEntry,
+  type EntryPoint,
+  entryPointAt,
+  vectorEntry,
+} from './guest/entry-points.js'
+export * as guestHypercalls from './guest/hypercalls.js'
+export { END_VECTOR, initialise } from './guest/initial-state.js'
+export { IRET_HYPERCALL_RETURN, type Piece, type SegmentRegister, sharedField } from './guest/kernel.js'
+export { ANCHORS, type Anchor, ENTRY_POINT_BYTES, GUEST_GDT, MARKS } from './guest/memory.js'
+export * as guestOperations from './guest/operations.js'
+export {
+  describeStop,
+  GuestStopped,
+  type IretFrame,
+  PvGuest,
+  type PvGuestOptions,
+  type Stop,
+} from './guest/pv-guest.js'
+export { type AskedState, askXen, type BounceFrame, type KernelEntry, readEntry } from './guest/seen.js'
+export { HOST_CHECKS, type HostChecks } from './host-checks.js'
+export type { Hypercall, HypercallResult } from './hypercall/hypercall.js'
+export { HYPERCALLS } from './hypercall/table.js'
+export { pv, pvInterface } from './plugin.js'
+export { auditDescriptor } from './segment/descriptor-audit.js'
+export { FRED_GS, type GuestGs, IDT_GS } from './segment/gs.js'
+export { type PvField, type PvState, pvStateOf } from './state/pv-fields.js'
+export { setTrapInfo, type TrapInfo, trapInfo } from './state/trap-table.js'
+export { vcpuInfoOf, vcpuInfoOffset } from './state/vcpu-info.js'
+export { HYPERVISOR_VIRT_END, HYPERVISOR_VIRT_START } from './virtual-range.js'

@@ -5,11 +5,21 @@ export { type BootDecision, type BootFacts, decideBoot, REVISIONS, type Revision
 export { type Interrupted, interruptBoot } from './boot/interrupted.js'
 export type { Programmed } from './boot/record.js'
 export type { SetUp } from './boot/set-up.js'
-export { showVcpuRegisters } from './diagnostics/show-registers.js'
+export { showVcpuRegisters, vcpuName } from './diagnostics/show-registers.js'
 export { raiseSoftirq, SCHEDULE_SOFTIRQ } from './exit/softirq.js'
+export { type Differences, deliveryOf, differencesOf } from './guest-visible/differences.js'
 export type { Build } from './handlers/context.js'
-export { PV_INTERFACE, type PvAnswer, type PvCall, type PvEvent, type PvInterface } from './handlers/pv-interface.js'
-export type { UserRegs } from './handlers/user-regs.js'
+export {
+  logUnhandled,
+  PV_INTERFACE,
+  type PvAnswer,
+  type PvCall,
+  type PvEvent,
+  type PvInterface,
+  refusedGate,
+} from './handlers/pv-interface.js'
+export { isGuest, type UserRegs } from './handlers/user-regs.js'
+export { hex4, hex16, xenVectorName } from './handlers/vector-name.js'
 export {
   CPU_STATE_FIELDS,
   type CpuInfoLayout,
@@ -19,10 +29,43 @@ export {
   type LayoutName,
   layOutCpuInfo,
 } from './layout/cpu-info.js'
-export type { DataSelector, Field, PlacedFields, UserRegister } from './layout/user-regs.js'
+export {
+  GUEST_CODE,
+  GUEST_DATA,
+  gdtBase,
+  guestStackOf,
+  guestVcpuInfo,
+  LDT_PAGES,
+  ldtBase,
+  vcpuInfoPage,
+  ZERO_FRAME,
+} from './layout/memory.js'
+export {
+  FIRST_RESERVED_GDT_BYTE,
+  FLAT_USER_CS32,
+  FLAT_USER_CS64,
+  FLAT_USER_SS,
+  GUEST_GDT_PAGES,
+  LDT_SELECTOR,
+} from './layout/selectors.js'
+export {
+  type DataSelector,
+  type Field,
+  type PlacedFields,
+  placeFields,
+  TRAP_SYSCALL,
+  type UserRegister,
+} from './layout/user-regs.js'
 export { xen } from './plugin.js'
 export { type PoisonRow, poisonTable } from './poison/table.js'
-export { currentOf, scheduleIn, scheduleOut, type VcpuOwner, vcpuOf } from './registers/context-switch.js'
+export {
+  currentOf,
+  guestUserRegs,
+  scheduleIn,
+  scheduleOut,
+  type VcpuOwner,
+  vcpuOf,
+} from './registers/context-switch.js'
 export { EINVAL, getInfoGuest, setInfoGuest } from './registers/guest-info.js'
 export {
   GUEST_CONTEXT,
@@ -32,6 +75,6 @@ export {
   viewBuffer,
 } from './registers/public-layout.js'
 export { loadSegments, saveSegments } from './registers/segments.js'
-export type { StructView } from './registers/struct-view.js'
+export { halves, loadField, type StructView, storeField, viewStruct } from './registers/struct-view.js'
 export { TF_KERNEL_MODE, VCPU_BYTES, VCPU_RUNNABLE, VCPU_TRAP_TABLE, type Vcpu } from './registers/vcpu.js'
 export { constructDom0Vcpu, fpuDataSelector, sanitizeHvmRegs } from './registers/vm86-fields.js'

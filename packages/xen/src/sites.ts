@@ -20,6 +20,7 @@ import {
 import { IA32_FRED_CONFIG } from '@trapframe/fred'
 import { enterTables, isolateGuests } from './entry/isolation.js'
 import { idleRsp, primarySsp } from './exit/stacks.js'
+import { loadVcpu } from './handlers/guest.js'
 import type { CpuInfoLayout } from './layout/cpu-info.js'
 import { endOf, GUEST_CODE, guestStackOf, HOST_CODE, stackOf } from './layout/memory.js'
 import { FLAT_USER_CS64, FLAT_USER_SS, HYPERVISOR_CS, HYPERVISOR_DS32 } from './layout/selectors.js'
@@ -50,6 +51,7 @@ const guestSite = (layout: CpuInfoLayout, xpti: boolean): ProgramSite => ({
     setShadowStack(cpu, false)
     vcpuOf(cpu, 'guest', layout).set('flags', TF_KERNEL_MODE | VCPU_RUNNABLE)
     setCurrent(cpu, 'guest')
+    loadVcpu(cpu, layout)
     if (!xpti) return
     isolateGuests(cpu.machine)
     enterTables(cpu, 'guest')

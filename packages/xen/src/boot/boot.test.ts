@@ -190,6 +190,8 @@ describe('X1: the other CPUs', () => {
       'TR',
       'LDTR',
       'IA32_S_CET',
+      'CR0',
+      'XCR0',
       'SSP',
     ])
     expect(programmed.find(({ what }) => what === 'IDTR')).toMatchObject({ value: 0n, limit: 0n })

@@ -13,8 +13,9 @@ const FIELDS = [
   { name: 'stub_cstar', bytes: 8 },
   { name: 'next_cpu', bytes: 4 },
   { name: 'nr_cpus', bytes: 4 },
-  /** What CPUID answered: EBX of leaf 0, registers of leaf 7, EAX of leaf 7.1. */
+  /** What CPUID answered: EBX of leaf 0, ECX of leaf 1, registers of leaf 7, EAX of leaf 7.1. */
   { name: 'cpuid_vendor', bytes: 4 },
+  { name: 'cpuid_1_ecx', bytes: 4 },
   { name: 'cpuid_7_ebx', bytes: 4 },
   { name: 'cpuid_7_ecx', bytes: 4 },
   { name: 'cpuid_7_edx', bytes: 4 },

@@ -6,6 +6,7 @@ import {
   GUEST_DATA,
   GUEST_STACKS,
   gdtBase,
+  guestVcpuInfo,
   HOST_CODE,
   HOST_DATA,
   stackOf,
@@ -49,6 +50,7 @@ export function bootLabels(
     const suffix = id === 0 ? '' : `_${id}`
     const stack = stackOf(id)
     labels.set(`gdt${suffix}`, gdtBase(id))
+    labels.set(`vcpu_info${suffix}`, guestVcpuInfo(id).linear)
     labels.set(`guest_regs${suffix}`, guestRegsOf(stack.linear, info))
     labels.set(`stack_end${suffix}`, endOf(stack))
     labels.set(`softirq_pending${suffix}`, perCpuAddress(id, 'softirq_pending'))

@@ -1,5 +1,6 @@
 import type { Machine } from '@trapframe/core'
 import { assembleText } from '../entry/text.js'
+import { differencesOf } from '../guest-visible/differences.js'
 import { bindFunctions } from '../handlers/bind.js'
 import { FRED_HANDLERS } from '../handlers/fred-functions.js'
 import { IDT_HANDLERS } from '../handlers/idt-functions.js'
@@ -39,8 +40,11 @@ export function placeCode(machine: Machine, wanted: XenRequest, decision: BootDe
     early: early.labels,
     init: init.labels,
   }
-  bindFunctions(machine, image.text, delivery === 'fred' ? FRED_HANDLERS : IDT_HANDLERS, revision, info)
-  bindFunctions(machine, image.early, IDT_HANDLERS, revision, info)
+  const handlers = delivery === 'fred' ? FRED_HANDLERS : IDT_HANDLERS
+  const settled = { revision, layout: info, pv32: decision.pv32, shows: differencesOf(revision, delivery) }
+  bindFunctions(machine, image.text, handlers, settled)
+  // Before the choice is made there is only the IDT.
+  bindFunctions(machine, image.early, IDT_HANDLERS, { ...settled, shows: differencesOf(revision, 'idt') })
   bindInitFunctions(machine, image)
   return image
 }

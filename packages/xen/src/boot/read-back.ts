@@ -5,7 +5,11 @@ import { readDeliveryMsrs } from './msrs.js'
 /** Bits of CR4 that a boot may set (SDM 3A 2.5). */
 const CR4_BITS: readonly (readonly [bit: number, name: string])[] = [
   [5, 'PAE'],
+  [9, 'OSFXSR'],
+  [10, 'OSXMMEXCPT'],
+  [13, 'VMXE'],
   [16, 'FSGSBASE'],
+  [18, 'OSXSAVE'],
   [20, 'SMEP'],
   [21, 'SMAP'],
   [23, 'CET'],

@@ -1,5 +1,6 @@
 import {
   type Cpu,
+  CR0,
   type Decoded,
   GDTR,
   IDTR,
@@ -9,6 +10,7 @@ import {
   type SegmentNumber,
   TABLE_LIMIT,
   TR,
+  XCR0,
 } from '@trapframe/core'
 import { WRITTEN_BY } from './functions.js'
 import { stageFinder } from './stage.js'
@@ -46,12 +48,14 @@ const INSTRUCTIONS: Readonly<Record<string, Read>> = {
   setssbsy: ssp,
   rstorssp: ssp,
   incsspq: ssp,
+  xsetbv: (cpu) => ({ what: 'XCR0', value: cpu.get64(XCR0) }),
 }
 
+const cr0: Read = (cpu) => ({ what: 'CR0', value: cpu.get64(CR0) })
 const cr4: Read = (cpu) => ({ what: 'CR4', value: cpu.cr4 })
 
 function readerOf({ mnemonic, operands }: Decoded): Read | undefined {
-  if (mnemonic === 'mov' && operands[0]?.kind === OPERAND_CONTROL) return cr4
+  if (mnemonic === 'mov' && operands[0]?.kind === OPERAND_CONTROL) return operands[0].register === 0 ? cr0 : cr4
   return Object.hasOwn(INSTRUCTIONS, mnemonic) ? INSTRUCTIONS[mnemonic] : undefined
 }
 

@@ -1,7 +1,7 @@
-import { CR4_CET, CR4_FSGSBASE, CR4_SMAP, CR4_SMEP } from '@trapframe/core'
+import { CR0_MP, CR4_CET, CR4_FSGSBASE, CR4_OSFXSR, CR4_OSXSAVE, CR4_SMAP, CR4_SMEP } from '@trapframe/core'
 import { IA32_INTERRUPT_SSP_TABLE_ADDR } from '@trapframe/idt'
 import { type CpuInfoLayout, cpuStateOffset } from '../layout/cpu-info.js'
-import { tssPage, vcpuPage } from '../layout/memory.js'
+import { tssPage, vcpuPage, vmxonRegion } from '../layout/memory.js'
 import { primaryShadowEnd, tokenOf } from '../layout/stack.js'
 import { IA32_PL0_SSP, IA32_S_CET, RESTORE_TOKEN_64_BIT, S_CET_IBT, S_CET_SHADOW_STACKS } from '../setup/cet.js'
 import { ISST_OFFSET } from '../setup/tables.js'
@@ -31,11 +31,34 @@ boot_cet_done:
     ret`
 
 const FSGSBASE_BIT = 0
+/** Bits of ECX of CPUID leaf 1. */
+const VMX_BIT = 5
+const XSAVE_BIT = 26
+const CR4_OSXMMEXCPT = 1 << 10
+const CR4_VMXE = 1 << 13
+/** x87 and SSE. */
+const XCR0_INITIAL = 3
 
-/** CR4's other bits, and CR4 as a whole in cpu_info. */
+/**
+ * What Xen sets in CR0, CR4's other bits, and CR4 as a whole in cpu_info. x87 and SSE report by #NM, #MF and #XM. With
+ * XSAVE XCR0 says that both are there; on Intel's CPUs Xen runs in VMX root operation, so that it could run HVM guests.
+ */
 const INIT_FEATURES = `
 init_features:
+    mov rax, cr0
+    or eax, ${CR0_MP}
+boot_cr0:
+    mov cr0, rax
     mov rdx, cr4
+    or rdx, ${hex(CR4_OSFXSR | CR4_OSXMMEXCPT)}
+    test dword [rel cpuid_1_ecx], ${hex(1 << XSAVE_BIT)}
+    jz .vmx
+    or rdx, ${hex(CR4_OSXSAVE)}
+.vmx:
+    test dword [rel cpuid_1_ecx], ${hex(1 << VMX_BIT)}
+    jz .fsgsbase
+    or rdx, ${hex(CR4_VMXE)}
+.fsgsbase:
     test dword [rel cpuid_7_ebx], ${1 << FSGSBASE_BIT}
     jz .smep
     or rdx, ${hex(CR4_FSGSBASE)}
@@ -50,6 +73,23 @@ init_features:
 boot_cr4:
     mov cr4, rdx
     mov [rbx + ${hex(cpuStateOffset('cr4'))}], rdx
+    test edx, ${hex(CR4_OSXSAVE)}
+    jz boot_vmxon
+    push rdx
+    xor ecx, ecx
+    xor edx, edx
+    mov eax, ${XCR0_INITIAL}
+boot_xcr0:
+    xsetbv
+    pop rdx
+boot_vmxon:
+    test edx, ${hex(CR4_VMXE)}
+    jz boot_features_done
+${loadOwn(vmxonRegion)}
+    push rax
+    vmxon [rsp]
+    pop rax
+boot_features_done:
     ret`
 
 /** Turns supervisor shadow stacks on. SSP is 0 from here to the first SETSSBSY or RSTORSSP: no call, no return, no event. */

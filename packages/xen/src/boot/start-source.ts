@@ -27,6 +27,9 @@ boot_cpuid:
     push rbx
     cpuid
     mov [rel cpuid_vendor], ebx
+    mov eax, 1
+    cpuid
+    mov [rel cpuid_1_ecx], ecx
     mov eax, 7
     xor ecx, ecx
     cpuid

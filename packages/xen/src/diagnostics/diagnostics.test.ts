@@ -2,6 +2,7 @@ import { BLOCKED_BY_STI, DS, deliverEvent, faultEvent, loadSegment, pendInterrup
 import { describe, expect, it } from 'vitest'
 import { enter, printed, runTo, xenMachine } from '../../test/xen-machine.js'
 import { raiseSoftirq, SCHEDULE_SOFTIRQ } from '../exit/softirq.js'
+import { differencesOf } from '../guest-visible/differences.js'
 import type { Call } from '../handlers/context.js'
 import { symbolizer } from '../handlers/symbols.js'
 import { userRegsAt } from '../handlers/user-regs.js'
@@ -71,7 +72,14 @@ describe.each(['idt', 'fred'])('show_registers under %s', (delivery) => {
       machine: xen.machine,
       cpu: xen.cpu,
       regs: userRegsAt(xen.cpu, 0n),
-      build: { revision: 'upstream', layout: CPU_INFO, label: xen.label, symbol: symbolizer(xen.boot.labels) },
+      build: {
+        revision: 'upstream',
+        layout: CPU_INFO,
+        shows: differencesOf('upstream', 'idt'),
+        pv32: false,
+        label: xen.label,
+        symbol: symbolizer(xen.boot.labels),
+      },
     }
     showVcpuRegisters(call)
     release()

@@ -54,13 +54,12 @@ after_pv_event:
     jmp test_all_events`
 
 /**
- * What SYSCALL leaves in RCX and R11 under the IDT a PV guest expects here too. ERETU takes no IOPL and no VM, and a guest
- * runs with interrupts on.
+ * What SYSCALL leaves in RCX and R11 under the IDT a PV guest expects here too. ERETU takes no IOPL and no VM. IF is as the
+ * event left it: whatever came from the guest, or was made for it, has it set.
  */
 const exitToGuest = (layout: CpuInfoLayout): string => `
 restore_all_guest:
     and dword ${field('rflags')}, ${~(IOPL | VM)}
-    or dword ${field('rflags')}, ${RFLAGS_IF}
     test dword ${field('entry_vector')}, ${TRAP_SYSCALL}
     jz .restore
     mov rax, ${field('rip')}

@@ -29,7 +29,13 @@ const EXCEPTION_HANDLERS: Readonly<Record<number, string>> = {
 export const exceptionHandler = (vector: number): string => EXCEPTION_HANDLERS[vector] ?? 'do_reserved_trap'
 
 /** Functions that the ways out and the idle loop call under both deliveries. */
-const COMMON_FUNCTIONS = ['do_softirq', 'send_IPI_self', 'idle_softirq', 'asm_domain_crash_synchronous'] as const
+const COMMON_FUNCTIONS = [
+  'do_softirq',
+  'test_guest_events',
+  'send_IPI_self',
+  'idle_softirq',
+  'asm_domain_crash_synchronous',
+] as const
 
 /** Functions that the IDT's entry code calls. */
 export const IDT_FUNCTIONS = [

@@ -192,6 +192,7 @@ ${when(features.shadowStacks, 'setssbsy')}
     push ${FLAT_USER_SS}
     push 0
     pushfq
+sysenter_eflags_saved:
     or dword [rsp], ${RFLAGS_IF}
     push 2
     popfq
@@ -222,7 +223,7 @@ const WITHHELD = IOPL | VM
 
 /**
  * To the guest by SYSRET if it came by SYSCALL and RIP is canonical (an RCX that is not would fault in ring 0 on Intel,
- * CVE-2012-0217), else by IRET; to Xen by IRET.
+ * CVE-2012-0217), else by IRET; to Xen by IRET. RCX and R11 are what SYSRET takes, either way.
  */
 const exits = (features: EntryFeatures, layout: CpuInfoLayout): string => `
 restore_all_guest:
@@ -230,6 +231,11 @@ ${xpti(features, LEAVE_TO_GUEST_CR3)}
     test dword ${field('entry_vector')}, ${TRAP_SYSCALL}
     jz iret_exit_to_guest
     mov rcx, ${field('rip')}
+    mov ${field('rcx')}, rcx
+    mov eax, ${field('rflags')}
+    and eax, ${~WITHHELD >>> 0}
+    or eax, ${RFLAGS_IF}
+    mov ${field('r11')}, rax
     sar rcx, 47
     inc ecx
     cmp ecx, 1
@@ -237,10 +243,6 @@ ${xpti(features, LEAVE_TO_GUEST_CR3)}
 ${when(features.shadowStacks, 'rdsspq rdi', 'clrssbsy [rdi]')}
 ${POP_GPRS}
 ${condVerw(layout)}
-    mov rcx, [rsp + 8]
-    mov r11, [rsp + 24]
-    and r11d, ${~WITHHELD >>> 0}
-    or r11d, ${RFLAGS_IF}
     cmp word [rsp + 16], ${FLAT_USER_CS32}
     mov rsp, [rsp + 32]
     je sysretl_guest

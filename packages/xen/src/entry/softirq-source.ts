@@ -12,7 +12,7 @@ ${GET_STACK_END}
     cmp dword [rcx + rax + ${perCpuOffset('softirq_pending')}], 0`
 
 /**
- * On the way to a guest: softirqs first, again until there are none, with interrupts off from the last look on. After an
+ * On the way to a guest: softirqs first, again until there are none, with interrupts off from the last look on; then what waits for the guest itself. After an
  * NMI there is no time for them, for NMIs stay blocked until the return: an interrupt from the CPU to itself makes it look
  * again as soon as the guest runs.
  */
@@ -25,6 +25,10 @@ test_all_events:
     cli
 ${TEST_SOFTIRQS}
     jne process_softirqs
+    mov rdi, rsp
+    call test_guest_events
+    test eax, eax
+    jnz test_all_events
     jmp restore_all_guest
 nmi_exit_to_guest:
     cli

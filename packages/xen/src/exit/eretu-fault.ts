@@ -75,7 +75,7 @@ function recover(call: Call, guest: UserRegs, rip: bigint): void {
   guest.set('error_code', regs.get('error_code'))
   guest.set('entry_vector', regs.get('entry_vector'))
   // Xen's own code copies the event data the other way: the guest's #PF then shows the address of what brought it to Xen.
-  const [from, to] = build.revision === 'rfc' ? [regs, guest] : [guest, regs]
+  const [from, to] = build.shows.exitFaultKeepsEventData ? [regs, guest] : [guest, regs]
   const edata = (of: UserRegs): bigint => of.address + BigInt(USER_REGS_BYTES)
   storeField(cpu, edata(to), 8, loadField(cpu, edata(from), 8))
   returnElsewhere(call, rip)

@@ -1,8 +1,13 @@
 import { type Cpu, pendInterrupt, RDI } from '@trapframe/core'
 import type { Call, Outcome, XenFunction } from '../handlers/context.js'
+import { badSegments, loadVcpu } from '../handlers/guest.js'
+import { userRegsAt } from '../handlers/user-regs.js'
+import { stackOf } from '../layout/memory.js'
 import { perCpuAddress } from '../layout/per-cpu.js'
+import { guestRegsOf } from '../layout/stack.js'
 import { currentOf, isRunnable, scheduleIn, scheduleOut } from '../registers/context-switch.js'
 import { loadField, storeField } from '../registers/struct-view.js'
+import { crashDomain } from './domain-crash.js'
 import { toGuestCode, toIdleLoop } from './stacks.js'
 
 /** Bit of the scheduler among the softirqs. What the others would do is not modelled: they are taken off the list. */
@@ -34,7 +39,13 @@ const doSoftirq: XenFunction = (call) => {
 const idleSoftirq: XenFunction = (call): Outcome => {
   const { cpu, build } = call
   if (!takeSoftirqs(cpu) || !isRunnable(cpu, build.layout)) return 'return'
-  scheduleIn(cpu, build.layout)
+  const bad = scheduleIn(cpu, build.layout)
+  loadVcpu(cpu, build.layout)
+  if (bad.length > 0) {
+    const regs = userRegsAt(cpu, guestRegsOf(stackOf(cpu.id).linear, build.layout))
+    const answer = badSegments({ ...call, regs })
+    if (answer !== 'resume') return crashDomain({ ...call, regs }, answer.crash)
+  }
   return toGuestCode(call)
 }
 

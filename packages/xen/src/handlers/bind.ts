@@ -1,25 +1,20 @@
 import { type HostRoutine, type Machine, RAX, RDI } from '@trapframe/core'
-import type { Revision } from '../boot/decision.js'
 import { functionLabel } from '../entry/functions.js'
-import { CPU_INFO, type CpuInfoLayout } from '../layout/cpu-info.js'
 import type { Build, XenFunction } from './context.js'
 import { symbolizer } from './symbols.js'
 import { userRegsAt } from './user-regs.js'
 
-/**
- * Binds Xen's C functions to their places in the entry code.
- *
- * @param revision which Xen they belong to
- * @param layout where its cpu_user_regs lie
- */
+/** What the boot has settled about a Xen, before it is known where its code lies. */
+export type Settled = Omit<Build, 'label' | 'symbol'>
+
+/** Binds Xen's C functions to their places in the entry code. */
 export function bindFunctions(
   machine: Machine,
   labels: ReadonlyMap<string, bigint>,
   functions: readonly (readonly [name: string, run: XenFunction])[],
-  revision: Revision = 'rfc',
-  layout: CpuInfoLayout = CPU_INFO,
+  settled: Settled,
 ): void {
-  const build: Build = { revision, layout, label: (name) => labels.get(name)!, symbol: symbolizer(labels) }
+  const build: Build = { ...settled, label: (name) => labels.get(name)!, symbol: symbolizer(labels) }
   for (const [name, run] of functions) {
     machine.bindRoutine(labels.get(functionLabel(name))!, routine(name, run, build))
   }

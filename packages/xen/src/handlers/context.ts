@@ -1,5 +1,6 @@
 import type { Cpu, Machine } from '@trapframe/core'
 import type { Revision } from '../boot/decision.js'
+import type { Differences } from '../guest-visible/differences.js'
 import type { CpuInfoLayout } from '../layout/cpu-info.js'
 import type { UserRegs } from './user-regs.js'
 
@@ -7,6 +8,10 @@ import type { UserRegs } from './user-regs.js'
 export interface Build {
   readonly revision: Revision
   readonly layout: CpuInfoLayout
+  /** What of the delivery shows through to PV guests (P1). */
+  readonly shows: Differences
+  /** 32-bit PV guests may run (X3). */
+  readonly pv32: boolean
   /** Address of a label of the entry and exit code. */
   label(name: string): bigint
   /** An address of the code as Xen names it: `ret_from_intr+0x12/0x30`; null outside of the code. */

@@ -1,4 +1,12 @@
-import { type CpuEvent, deliverEvent, type EventType, isInstructionEvent, pushesErrorCode } from '@trapframe/core'
+import {
+  type CpuEvent,
+  deliverEvent,
+  type EventType,
+  isInstructionEvent,
+  pendMachineCheck,
+  pushesErrorCode,
+  readMsr,
+} from '@trapframe/core'
 import { describe, expect, it } from 'vitest'
 import { enter, printed, runTo, xenMachine } from '../../test/xen-machine.js'
 
@@ -85,6 +93,37 @@ describe('dispatch by vector under the IDT', () => {
       enter(xen, 'host', 'nop\ncli\nhlt')
       deliverEvent(xen.cpu, eventOf(0, vector))
       expect(printed(runTo(xen, null)).some((line) => line.startsWith(`FATAL TRAP: vec ${vector}, `))).toBe(fatal)
+    }
+  })
+})
+
+describe('K1: a machine check', () => {
+  it('is handled with IA32_MCG_STATUS.MCIP set, which the handler clears as its last act, so that the next may come', () => {
+    for (const delivery of ['idt', 'fred'] as const) {
+      for (const site of ['guest', 'host'] as const) {
+        const xen = xenMachine('panther-lake', { delivery })
+        enter(xen, site, 'nop\nnop\nback: jmp back')
+        const { origin } = xen.boot.sites[site]!
+        for (let n = 0; n < 2; n++) {
+          pendMachineCheck(xen.cpu)
+          xen.machine.step()
+          expect(readMsr(xen.cpu, 0x17a)).toBe(5n)
+          for (let steps = 0; steps < MOST_STEPS && xen.cpu.rip !== origin; steps++) xen.machine.step()
+          expect([delivery, site, readMsr(xen.cpu, 0x17a), xen.cpu.rip]).toEqual([delivery, site, 0n, origin])
+        }
+      }
+    }
+  })
+
+  it('that meets another one in the handler shuts the CPU down, under either delivery', () => {
+    for (const delivery of ['idt', 'fred'] as const) {
+      const xen = xenMachine('panther-lake', { delivery })
+      enter(xen, 'guest', 'nop')
+      for (let n = 0; n < 2; n++) {
+        pendMachineCheck(xen.cpu)
+        xen.machine.step()
+      }
+      expect([delivery, xen.cpu.isShutdown]).toEqual([delivery, true])
     }
   })
 })

@@ -1,62 +1,52 @@
-import {
-  pushesErrorCode,
-  RF,
-  TF,
-  VECTOR_BP,
-  VECTOR_DB,
-  VECTOR_GP,
-  VECTOR_MC,
-  VECTOR_NMI,
-  VECTOR_PF,
-} from '@trapframe/core'
+import { pushesErrorCode, TF, VECTOR_BP, VECTOR_DB, VECTOR_MC, VECTOR_NMI, VECTOR_PF, writeMsr } from '@trapframe/core'
+import { deliveryOf } from '../guest-visible/differences.js'
 import type { Call, Outcome } from './context.js'
 import { exceptionOf, toGuest } from './guest.js'
 import { fatalPageFault, fatalTrap } from './panic.js'
 import { isGuest } from './user-regs.js'
 import { hex16 } from './vector-name.js'
 
-/** Bit 1 of a selector error code: the fault is about a gate. Bit 0: nobody asked for the event. */
-const ERROR_CODE_IDT = 2
-const ERROR_CODE_EXT = 1
-/** INT n is two bytes. */
-const INT_BYTES = 2
+const IA32_MCG_STATUS = 0x17a
 
 /**
  * An exception by its vector, whichever way it was delivered.
  *
- * @param address the faulting address, should it be #PF
+ * @param data the faulting address of #PF, or the conditions of #DB in DR6's layout, all positive
  */
-export function handleException(call: Call, vector: number, address: bigint): Outcome {
+export function handleException(call: Call, vector: number, data: bigint): Outcome {
   const { machine, cpu, regs } = call
   // What is asynchronous was noticed; what caused it is not modelled here.
-  if (vector === VECTOR_NMI || vector === VECTOR_MC) return 'return'
-  if (isGuest(regs)) return guestException(call, vector, address)
+  if (vector === VECTOR_NMI) return 'return'
+  if (vector === VECTOR_MC) {
+    // The last act of do_machine_check: MCIP is cleared, and the next machine check may come.
+    writeMsr(cpu, IA32_MCG_STATUS, 0n)
+    return 'return'
+  }
+  if (isGuest(regs)) return guestException(call, vector, data)
   switch (vector) {
     case VECTOR_DB:
       // Single-stepped into Xen, or a breakpoint of the guest on Xen's memory: not Xen's business.
-      regs.set('rflags', regs.get('rflags') & ~BigInt(TF))
+      if (!beforeFlagsAreSaved(call)) regs.set('rflags', regs.get('rflags') & ~BigInt(TF))
       return 'return'
     case VECTOR_BP:
       machine.log(`Hit embedded breakpoint at ${hex16(regs.get('rip'))}`, cpu)
       return 'return'
     case VECTOR_PF:
-      return fatalPageFault(call, address)
+      return fatalPageFault(call, data)
     default:
       return fatalTrap(call, vector)
   }
 }
 
-/**
- * An exception of the guest. Under the IDT its INT n meets gates of DPL 0: the #GP that follows names the gate, and is
- * emulated from its error code. A fault saves RF = 1, INT n does not.
- */
-function guestException(call: Call, vector: number, address: bigint): Outcome {
-  const { regs } = call
-  const errorCode = pushesErrorCode(vector) ? Number(regs.get('error_code')) : null
-  if (vector === VECTOR_GP && ((errorCode ?? 0) & (ERROR_CODE_IDT | ERROR_CODE_EXT)) === ERROR_CODE_IDT) {
-    regs.set('rip', regs.get('rip') + BigInt(INT_BYTES))
-    regs.set('rflags', regs.get('rflags') & ~BigInt(RF))
-    return toGuest(call, { kind: 'software-interrupt', vector: (errorCode ?? 0) >> 3, length: INT_BYTES })
-  }
-  return toGuest(call, exceptionOf(vector, errorCode, address))
+/** SYSENTER leaves TF as it was: the guest's has to get into its frame before it is taken away. */
+function beforeFlagsAreSaved({ cpu, regs, build }: Call): boolean {
+  if (deliveryOf(cpu) === 'fred') return false
+  const rip = regs.get('rip')
+  return rip >= build.label('sysenter_entry') && rip < build.label('sysenter_eflags_saved')
+}
+
+/** An exception of the guest. Under the IDT its INT n are among them: #GP of gates that are Xen's. */
+function guestException(call: Call, vector: number, data: bigint): Outcome {
+  const errorCode = pushesErrorCode(vector) ? Number(call.regs.get('error_code')) : null
+  return toGuest(call, exceptionOf(vector, errorCode, data))
 }

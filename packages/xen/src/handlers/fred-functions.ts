@@ -21,7 +21,7 @@ import { FLAT_USER_CS32, FLAT_USER_CS64, FLAT_USER_SS } from '../layout/selector
 import { TRAP_SYSCALL, userRegsOffset } from '../layout/user-regs.js'
 import type { Call, Outcome, XenFunction } from './context.js'
 import { handleException } from './exceptions.js'
-import { exceptionOf, toGuest } from './guest.js'
+import { exceptionOf, testGuestEvents, toGuest } from './guest.js'
 import { doubleFault, fatalTrap } from './panic.js'
 
 /** Dispatch on type, then vector: what the frame says, not which gate was taken. */
@@ -84,33 +84,34 @@ const pvSyncEvent: XenFunction = (call) => {
         ? toGuest(call, exceptionOf(vector, null, 0n))
         : toGuest(call, { kind: 'software-interrupt', vector, length })
     case OTHER_EVENT:
-      if (vector === VECTOR_SYSCALL) return syscall(call, mode64)
+      if (vector === VECTOR_SYSCALL) return syscall(call, mode64, length)
       if (vector === VECTOR_SYSENTER) return sysenter(call)
   }
   return fatalTrap(call, vector)
 }
 
 /** What SYSCALL itself does under the IDT: RCX and R11 take RIP and RFLAGS, CS and SS are what it assumes they were. */
-function syscall(call: Call, mode64: boolean): Outcome {
-  const { regs } = call
+function syscall(call: Call, mode64: boolean, length: number): Outcome {
+  const { regs, build } = call
   handled(call, mode64 ? 'do_syscall' : 'do_syscall32')
-  regs.set('entry_vector', BigInt(TRAP_SYSCALL))
+  regs.set('entry_vector', BigInt(build.shows.remembersSyscall ? TRAP_SYSCALL : 0))
   regs.set('ss', BigInt(FLAT_USER_SS))
   regs.set('cs', BigInt(mode64 ? FLAT_USER_CS64 : FLAT_USER_CS32))
   regs.set('rcx', regs.get('rip'))
   regs.set('r11', regs.get('rflags'))
-  return toGuest(call, { kind: mode64 ? 'syscall' : 'syscall32' })
+  return toGuest(call, { kind: mode64 ? 'syscall' : 'syscall32', length })
 }
 
 /** SYSENTER under the IDT leaves nothing to return to. */
 function sysenter(call: Call): Outcome {
-  const { regs } = call
+  const { regs, build } = call
   handled(call, 'do_sysenter')
   regs.set('entry_vector', BigInt(TRAP_SYSCALL))
   regs.set('ss', BigInt(FLAT_USER_SS))
   regs.set('rsp', 0n)
   regs.set('cs', 3n)
   regs.set('rip', 0n)
+  regs.set('rflags', build.shows.sysenterRflags(regs.get('rflags')))
   return toGuest(call, { kind: 'sysenter' })
 }
 
@@ -131,5 +132,6 @@ export const FRED_HANDLERS: readonly (readonly [name: string, run: XenFunction])
   ['xen_async_event', asyncEvent],
   ['xen_sync_event', xenSyncEvent],
   ['asm_domain_crash_synchronous', crashSynchronous],
+  ['test_guest_events', testGuestEvents],
   ...SOFTIRQ_HANDLERS,
 ]

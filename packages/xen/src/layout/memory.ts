@@ -8,12 +8,19 @@ import { PAGE_BYTES } from './stack.js'
 const DIRECTMAP = 0xffff_8300_0000_0000n
 const PAGE = BigInt(PAGE_BYTES)
 
+/** Xen's table from machine frames to those that a guest counts, which guests can read. */
+const MACHINE_TO_PHYS = 0xffff_8000_0000_0000n
+
 /** A stretch of linear memory and the frames behind it. */
 export interface Mapping {
   readonly linear: bigint
   readonly physical: bigint
   readonly pages: number
 }
+
+/** The first page of each: guests find their way to them by mistake. */
+export const M2P: Mapping = { linear: MACHINE_TO_PHYS, physical: 0x0248_0000n, pages: 1 }
+export const DIRECTMAP_START: Mapping = { linear: DIRECTMAP, physical: 0n, pages: 1 }
 
 /** Xen's own code: entry points, exits, and the places that stand for its C functions. */
 export const TEXT: Mapping = { linear: 0xffff_82d0_4020_0000n, physical: 0x0100_0000n, pages: 4 }
@@ -56,11 +63,23 @@ export const vcpuPage = (cpu: number, whose: 'idle' | 'guest'): Mapping => {
   const physical = 0x0250_0000n + BigInt(2 * cpu + (whose === 'guest' ? 1 : 0)) * 2n * PAGE
   return { linear: DIRECTMAP + physical, physical, pages: 2 }
 }
+/** vcpu_info, which a CPU's guest shares with Xen: the guest has it at {@link guestVcpuInfo}. */
+export const vcpuInfoPage = (cpu: number): Mapping => {
+  const physical = 0x0258_0000n + BigInt(cpu) * PAGE
+  return { linear: DIRECTMAP + physical, physical, pages: 1 }
+}
+/** The LDT of the vCPU that a CPU runs: 16 pages of address space, which get their frames when they are first used. */
+export const LDT_PAGES = 16
+export const ldtBase = (cpu: number): bigint => gdtBase(cpu) + BigInt(LDT_PAGES) * PAGE
+
 /** The stacks, 8 pages each and aligned to as many. */
 export const stackOf = (cpu: number): Mapping => {
   const physical = 0x0260_0000n + BigInt(cpu) * BigInt(STACK_BYTES)
   return { linear: DIRECTMAP + physical, physical, pages: STACK_BYTES / PAGE_BYTES }
 }
+
+/** Physical address of the page that a CPU's VMXON names; nothing maps it. */
+export const vmxonRegion = (cpu: number): bigint => 0x02a0_0000n + BigInt(cpu) * PAGE
 
 /** The guest's memory is mapped to itself. */
 const guest = (linear: bigint, pages: number): Mapping => ({ linear, physical: linear, pages })
@@ -70,6 +89,13 @@ export const GUEST_DATA = guest(0x60_0000n, 16)
 export const GUEST_STACKS = guest(0x7ffe_0000n, 16)
 /** The stack that a vCPU starts with. */
 export const guestStackOf = (cpu: number): Mapping => guest(0x7f00_0000n + BigInt(cpu) * 4n * PAGE, 4)
+
+/** The page in which a guest finds its vcpu_info. */
+export const guestVcpuInfo = (cpu: number): Mapping => ({
+  linear: 0x7f80_0000n + BigInt(cpu) * PAGE,
+  physical: vcpuInfoPage(cpu).physical,
+  pages: 1,
+})
 
 /** First byte after a mapping. */
 export const endOf = ({ linear, pages }: Mapping): bigint => linear + BigInt(pages) * PAGE

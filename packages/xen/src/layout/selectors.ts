@@ -15,6 +15,7 @@ export const FLAT_USER_CS32 = 0xe023
 export const FLAT_USER_SS = 0xe02b
 export const FLAT_USER_CS64 = 0xe033
 export const TSS_SELECTOR = 0xe040
+export const LDT_SELECTOR = 0xe050
 
 /** STAR: SYSRET's selectors from E023 on, SYSCALL's from E008 on. */
 export const STAR_VALUE = (BigInt(FLAT_USER_CS32) << 48n) | (BigInt(HYPERVISOR_CS) << 32n)

@@ -9,6 +9,7 @@ import {
 } from '@trapframe/core'
 import {
   areaOf,
+  DIRECTMAP_START,
   EARLY_TEXT,
   GUEST_CODE,
   GUEST_DATA,
@@ -16,17 +17,20 @@ import {
   gdtBase,
   gdtFrame,
   guestStackOf,
+  guestVcpuInfo,
   HOST_CODE,
   HOST_DATA,
   INIT_DATA,
   INIT_TEXT,
   idtPage,
+  M2P,
   type Mapping,
   PER_CPU,
   stackOf,
   stubPage,
   TEXT,
   tssPage,
+  vcpuInfoPage,
   vcpuPage,
   ZERO_FRAME,
 } from '../layout/memory.js'
@@ -44,6 +48,8 @@ export function mapMemory(machine: Machine): void {
   map(space, HOST_CODE, PAGE_EXECUTABLE)
   map(space, HOST_DATA, PAGE_WRITABLE)
   map(space, PER_CPU, PAGE_WRITABLE)
+  map(space, M2P, PAGE_USER)
+  map(space, DIRECTMAP_START, PAGE_WRITABLE)
   map(space, GUEST_CODE, PAGE_USER | PAGE_EXECUTABLE)
   map(space, GUEST_DATA, PAGE_USER | PAGE_WRITABLE)
   map(space, GUEST_STACKS, PAGE_USER | PAGE_WRITABLE)
@@ -54,6 +60,8 @@ export function mapMemory(machine: Machine): void {
     map(space, vcpuPage(id, 'idle'), PAGE_WRITABLE)
     map(space, vcpuPage(id, 'guest'), PAGE_WRITABLE)
     map(space, guestStackOf(id), PAGE_USER | PAGE_WRITABLE)
+    map(space, vcpuInfoPage(id), PAGE_WRITABLE)
+    map(space, guestVcpuInfo(id), PAGE_USER | PAGE_WRITABLE)
     mapGdt(space, id)
     mapStack(space, stackOf(id))
   }
@@ -110,6 +118,7 @@ function written(machine: Machine): Mapping[] {
       gdtPage(id),
       vcpuPage(id, 'idle'),
       vcpuPage(id, 'guest'),
+      vcpuInfoPage(id),
       stackOf(id),
     ]),
   ]
@@ -119,12 +128,14 @@ function written(machine: Machine): Mapping[] {
 export function memoryAreas(machine: Machine): Readonly<Record<'guest' | 'host', readonly MemoryArea[]>> {
   const ids = machine.cpus.map(({ id }) => id)
   return {
-    guest: [GUEST_CODE, GUEST_DATA, GUEST_STACKS, ...ids.map(guestStackOf)].map(areaOf),
+    guest: [GUEST_CODE, GUEST_DATA, GUEST_STACKS, ...ids.map(guestStackOf), ...ids.map(guestVcpuInfo)].map(areaOf),
     host: [
       ...TEXTS,
       INIT_DATA,
       HOST_CODE,
       HOST_DATA,
+      M2P,
+      DIRECTMAP_START,
       PER_CPU,
       ...ids.flatMap((id) => [
         stubPage(id),

@@ -1,0 +1,90 @@
+import { AC, IF, IOPL, NT, RF, TF, VM } from '@trapframe/core'
+import { FLAT_USER_CS64, FLAT_USER_SS, type PvAnswer, TRAP_SYSCALL } from '@trapframe/xen'
+import { inKernelMode, type PvContext } from '../context.js'
+import { CRASH_BAD_STACK, CRASH_FRAME_FAULT, CRASH_NULL_HANDLER } from '../crash.js'
+import { GuestFault, storeGuest } from '../guest-memory.js'
+import { toggleGuestMode } from '../segment/guest-mode.js'
+import { TBF_CALLBACK, TBF_EXCEPTION_ERRCODE, TBF_INTERRUPT, TBF_SYSCALL } from '../state/pv-fields.js'
+import { hasArchitecturalIopl } from '../state/vm-assist.js'
+import { HYPERVISOR_VIRT_END } from '../virtual-range.js'
+
+/** What no handler starts with: a trap through an interrupt gate clears all but AC, and a kernel wants no alignment checks. */
+const CLEARED = BigInt(AC | VM | RF | NT | TF)
+const RPL = 3n
+const STACK_ALIGNMENT = 16n
+const SELECTOR = 0xffffn
+/** saved_upcall_mask lies in bits 39:32 of the CS slot. */
+const MASK_SHIFT = 32n
+
+/**
+ * create_bounce_frame: puts the guest's registers on its kernel stack, from high to low SS, RSP, RFLAGS, CS with the upcall
+ * mask, RIP, the error code if there is one, R11, RCX; and sends the vCPU to the handler that waits. The guest's user code
+ * leaves its mode; its kernel stays on the stack that it is on.
+ */
+export function createBounceFrame(context: PvContext): PvAnswer {
+  const { regs, vcpu, pv, info, shows, checks } = context
+  const flags = Number(pv.get('bounce_flags'))
+  pv.set('bounce_flags', 0n)
+  const handler = pv.get('bounce_eip')
+  if ((flags & TBF_CALLBACK) !== 0) regs.set('rflags', shows.syscallFrameRflags(regs.get('rflags')))
+  let rsp: bigint
+  if (inKernelMode(context)) {
+    rsp = regs.get('rsp')
+    // Ring 0 to 2 is how the guest is told that its kernel was interrupted.
+    regs.set('cs', regs.get('cs') & ~RPL)
+  } else {
+    toggleGuestMode(context)
+    rsp = vcpu.get('kernel_sp')
+  }
+  rsp &= ~(STACK_ALIGNMENT - 1n)
+  if (!checks.stackOutsideXen(rsp)) return { crash: CRASH_BAD_STACK }
+  const mask = info.get('evtchn_upcall_mask') & 0xffn
+  const slots = [
+    shows.ssSlot(regs.get('ss')),
+    regs.get('rsp'),
+    frameRflags(context, mask),
+    (regs.get('cs') & SELECTOR) | (mask << MASK_SHIFT),
+    regs.get('rip'),
+    ...((flags & TBF_EXCEPTION_ERRCODE) === 0 ? [] : [pv.get('bounce_error_code')]),
+    regs.get('r11'),
+    regs.get('rcx'),
+  ]
+  const frame = BigInt.asUintN(64, rsp - BigInt(8 * slots.length))
+  try {
+    slots.forEach((value, i) => {
+      storeGuest(context, hardened(frame) + BigInt(8 * (slots.length - 1 - i)), 8, value)
+    })
+  } catch (thrown) {
+    if (!(thrown instanceof GuestFault)) throw thrown
+    pv.set('crash_address', thrown.address)
+    regs.set('cs', regs.get('cs') | RPL)
+    return { crash: CRASH_FRAME_FAULT }
+  }
+  if ((flags & TBF_INTERRUPT) !== 0) info.set('evtchn_upcall_mask', 1n)
+  regs.set('entry_vector', regs.get('entry_vector') | BigInt(TRAP_SYSCALL))
+  regs.set('rflags', regs.get('rflags') & ~CLEARED)
+  regs.set('ss', BigInt(FLAT_USER_SS))
+  regs.set('rsp', frame)
+  regs.set('cs', BigInt(FLAT_USER_CS64))
+  if (handler === 0n) return { crash: CRASH_NULL_HANDLER }
+  regs.set('rip', handler)
+  if ((flags & TBF_SYSCALL) !== 0) regs.set('rflags', shows.syscallHandlerRflags(regs.get('rflags'), frame))
+  return 'resume'
+}
+
+/** RFLAGS as the guest sees them: IF says whether events were unmasked, IOPL is there if the guest has asked for it. */
+function frameRflags(context: PvContext, mask: bigint): bigint {
+  const { regs, vcpu } = context
+  const flags = (regs.get('rflags') & ~BigInt(IF | IOPL)) | (mask === 0n ? BigInt(IF) : 0n)
+  return hasArchitecturalIopl(context) ? flags | vcpu.get('iopl') : flags
+}
+
+const SIGN = 1n << 63n
+const HALF_CANONICAL = 1n << 47n
+
+/**
+ * guest_access_mask_ptr: a pointer into the upper half below the end of Xen's range is moved where nothing can be, so that
+ * not even speculation reads through it. It shows in the address at which writing the frame fails.
+ */
+const hardened = (pointer: bigint): bigint =>
+  (pointer & SIGN) !== 0n && pointer < HYPERVISOR_VIRT_END ? BigInt.asUintN(64, pointer - HALF_CANONICAL) : pointer

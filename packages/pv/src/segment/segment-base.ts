@@ -1,0 +1,82 @@
+import { type Cpu, Fault, FS_BASE, GS, loadSegment, VECTOR_PF } from '@trapframe/core'
+import { deliveryOf } from '@trapframe/xen'
+import type { PvContext } from '../context.js'
+import { EINVAL } from '../hypercall/hypercall.js'
+import { mapLdtPageAt } from './ldt.js'
+
+/** What set_segment_base is about. */
+const SEGBASE_FS = 0n
+const SEGBASE_GS_USER = 1n
+const SEGBASE_GS_KERNEL = 2n
+const SEGBASE_GS_USER_SEL = 3n
+
+const SELECTOR = 0xffffn
+const NULL_SELECTOR = ~3n
+
+/**
+ * set_segment_base(which, base) by the guest's kernel: FS; the GS base of its user code, which is the inactive one, or its
+ * own, which is the active one; or a selector for its user code's GS (P3).
+ */
+export function setSegmentBase(context: PvContext, which: bigint, base: bigint): number {
+  const { cpu, vcpu, checks } = context
+  const gs = checks.gs(deliveryOf(cpu))
+  if (which === SEGBASE_GS_USER_SEL) {
+    loadUserGs(context, Number(base & SELECTOR))
+    return 0
+  }
+  if (!checks.canonical(cpu, base)) return EINVAL
+  switch (which) {
+    case SEGBASE_FS:
+      cpu.set64(FS_BASE, base)
+      vcpu.set('fs_base', base)
+      return 0
+    case SEGBASE_GS_USER:
+      gs.setInactive(cpu, base)
+      vcpu.set('gs_base_user', base)
+      return 0
+    case SEGBASE_GS_KERNEL:
+      gs.setActive(cpu, base)
+      vcpu.set('gs_base_kernel', base)
+      return 0
+    default:
+      return EINVAL
+  }
+}
+
+/**
+ * load_gs_index: loads GS with a selector while the base that this brings goes to the guest's user code. A descriptor that
+ * cannot be loaded makes it null. MOV to GS loads the base that Xen's own context has in GS_BASE; where that is not the
+ * inactive one, the two change places around it.
+ */
+function loadUserGs(context: PvContext, selector: number): void {
+  const { cpu, vcpu, checks } = context
+  const gs = checks.gs(deliveryOf(cpu))
+  const wanted = (BigInt(selector) & NULL_SELECTOR) === 0n ? selector : selector | Number(checks.rpl)
+  const swapped = gs.loadsActive
+  if (swapped) exchange(cpu, gs)
+  if (!tryLoad(context, wanted)) loadSegment(cpu, GS, 0)
+  if (swapped) exchange(cpu, gs)
+  vcpu.set('gs_base_user', gs.inactive(cpu))
+}
+
+/** Whether GS could be loaded. The page of the LDT that this takes may have to be brought in first. */
+function tryLoad(context: PvContext, selector: number): boolean {
+  for (;;) {
+    try {
+      loadSegment(context.cpu, GS, selector)
+      return true
+    } catch (thrown) {
+      if (!(thrown instanceof Fault)) throw thrown
+      if (thrown.vector !== VECTOR_PF || !mapLdtPageAt(context, addressOf(thrown))) return false
+    }
+  }
+}
+
+/** The linear address of a #PF. */
+const addressOf = ({ dataLo, dataHi }: Fault): bigint => (BigInt(dataHi >>> 0) << 32n) | BigInt(dataLo >>> 0)
+
+function exchange(cpu: Cpu, gs: ReturnType<PvContext['checks']['gs']>): void {
+  const active = gs.active(cpu)
+  gs.setActive(cpu, gs.inactive(cpu))
+  gs.setInactive(cpu, active)
+}

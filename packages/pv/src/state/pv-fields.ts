@@ -1,0 +1,86 @@
+import type { Cpu } from '@trapframe/core'
+import { type Field, type PlacedFields, placeFields, type StructView, type Vcpu, viewStruct } from '@trapframe/xen'
+
+/**
+ * What a vCPU of a PV guest has beside the registers, selectors, bases and callbacks in Xen's struct vcpu: the callbacks
+ * that came later, and what waits to be delivered. It lies in the page of the struct vcpu, above it.
+ */
+
+const byte = (name: string): Field => ({ name, bytes: 1 })
+const word = (name: string): Field => ({ name, bytes: 4 })
+const quad = (name: string): Field => ({ name, bytes: 8 })
+
+/** Callbacks that Xen's own struct vcpu has no place for. */
+const CALLBACKS = ['syscall32_callback_eip', 'sysenter_callback_eip'] as const
+
+/** `struct trap_bounce`: the event that the guest is given on the way out. */
+const TRAP_BOUNCE = ['bounce_eip'] as const
+
+export type PvField =
+  | (typeof CALLBACKS)[number]
+  | (typeof TRAP_BOUNCE)[number]
+  | 'callback_flags'
+  | 'bounce_flags'
+  | 'bounce_error_code'
+  | 'nmi_pending'
+  | 'mce_pending'
+  | 'async_mask'
+  | 'nmi_old_mask'
+  | 'mce_old_mask'
+  | 'crash_address'
+  | 'iobmp'
+  | 'iobmp_limit'
+  | 'port80'
+
+const FIELDS: readonly Field[] = [
+  ...CALLBACKS.map(quad),
+  ...TRAP_BOUNCE.map(quad),
+  /** {@link SYSCALL_MASKS_EVENTS} … */
+  word('callback_flags'),
+  word('bounce_error_code'),
+  /** {@link TBF_EXCEPTION} … */
+  byte('bounce_flags'),
+  byte('nmi_pending'),
+  byte('mce_pending'),
+  /** Of NMI (bit 0) and MCE (bit 1), those that are not delivered now. */
+  byte('async_mask'),
+  /** The mask that the iret hypercall of an NMI's or MCE's handler goes back to. */
+  byte('nmi_old_mask'),
+  byte('mce_old_mask'),
+  /** The address at which writing a bounce frame, or reading an iret frame, failed last. */
+  quad('crash_address'),
+  /** The guest's map of ports that it may use whatever its IOPL, and how many ports the map is about. */
+  quad('iobmp'),
+  word('iobmp_limit'),
+  /** The byte in port 80h, which guests may have. */
+  byte('port80'),
+]
+
+const placed: PlacedFields = placeFields(FIELDS)
+
+/** Offset in the page of struct vcpu. */
+const PV_OFFSET = 2048n
+
+/** Bits of `callback_flags`: events are masked when the callback is called. */
+export const SYSCALL_MASKS_EVENTS = 1
+export const SYSCALL32_MASKS_EVENTS = 2
+export const SYSENTER_MASKS_EVENTS = 4
+export const FAILSAFE_MASKS_EVENTS = 8
+
+/** Bits of `bounce_flags`: something waits; it has an error code; its handler runs with events masked. */
+export const TBF_EXCEPTION = 1
+export const TBF_EXCEPTION_ERRCODE = 2
+export const TBF_INTERRUPT = 4
+/** It is about a SYSCALL, whose frame and handler differ in RFLAGS; and the callback is what waits, not a #UD. */
+export const TBF_SYSCALL = 8
+export const TBF_CALLBACK = 16
+
+/** Bits of `async_mask`. */
+export const ASYNC_NMI = 1
+export const ASYNC_MCE = 2
+
+/** That part of a vCPU. */
+export type PvState = StructView<PvField>
+
+/** The part of a vCPU that PV guests have. */
+export const pvStateOf = (cpu: Cpu, vcpu: Vcpu): PvState => viewStruct<PvField>(cpu, vcpu.address + PV_OFFSET, placed)
