@@ -20,6 +20,7 @@ import {
   VECTOR_TS,
   VECTOR_UD,
   VECTOR_XM,
+  writeMsr,
 } from '@trapframe/core'
 import { count } from '../per-cpu.mjs'
 import { isUser } from '../pt-regs.mjs'
@@ -29,6 +30,7 @@ import { hex, hex16 } from './print.mjs'
 
 /** #VC: what a guest with an encrypted state raises where it needs its hypervisor (AMD APM volume 2, 15.35). */
 export const VECTOR_VC = 29
+const IA32_MCG_STATUS = 0x17a
 /** VMMCALL is three bytes. */
 const VMMCALL_BYTES = 3n
 
@@ -80,6 +82,8 @@ export function handleException(call, vector, errorCode, faultingAddress) {
       return DONE
     case VECTOR_MC:
       count(cpu, 'machine_check_count')
+      // MCIP is cleared: the next machine check may come.
+      writeMsr(cpu, IA32_MCG_STATUS, 0n)
       return DONE
     case VECTOR_DF:
       return panic(call, `double fault: ${hex(errorCode)}`)

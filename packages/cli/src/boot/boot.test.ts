@@ -29,8 +29,8 @@ describe('trapframe boot --json', () => {
       reasons: ['the command line says fred=1', 'CPUID has FRED'],
       log: [NO_PV32_FRED, FRED, SHSTK, IBT],
       pv32: false,
-      cr4: '0x100b10020',
-      cr4Bits: ['PAE', 'FSGSBASE', 'SMEP', 'SMAP', 'CET', 'FRED'],
+      cr4: '0x100b52620',
+      cr4Bits: ['PAE', 'OSFXSR', 'OSXMMEXCPT', 'VMXE', 'FSGSBASE', 'OSXSAVE', 'SMEP', 'SMAP', 'CET', 'FRED'],
       msrs: {
         IA32_STAR: '0xe023e00800000000',
         IA32_LSTAR: '0x0',
@@ -143,9 +143,9 @@ describe('trapframe boot for people', () => {
       'Facts',
       '  revision  rfc',
       '  pv32      yes',
-      '  cr4       0x310020',
+      '  cr4       0x352620',
     ])
-    expect(out).toContain('\n  cr4 bits  PAE FSGSBASE SMEP SMAP\n')
+    expect(out).toContain('\n  cr4 bits  PAE OSFXSR OSXMMEXCPT VMXE FSGSBASE OSXSAVE SMEP SMAP\n')
     expect(out).toMatch(/\nMSRs\n {2}IA32_EFER +0xd01\n/)
     expect(out).toMatch(/\n {2}boot_syscall_lstar +IA32_LSTAR +0xffff82d07ffff000\n/)
   })

@@ -1,29 +1,26 @@
-import type { Plugin } from '@trapframe/core'
 import { EXIT_OK, type ExitCode } from '../command/exit.js'
 import { parseOption } from '../command/host-option.js'
+import { commandPlugins, type PluginRequest } from '../config/command-plugins.js'
 import { toJson } from '../report/json.js'
-import { loadPlugins } from '../session/modules.js'
 import { painter } from '../terminal/style.js'
 import type { Terminal } from '../terminal/terminal.js'
 import { drawBoot } from './draw.js'
 import { readBoot } from './read-boot.js'
 
-export interface BootOptions {
+export interface BootOptions extends PluginRequest {
   readonly cpu: string
   readonly cmdline: string | undefined
   readonly revision: string | undefined
   readonly host: string
   /** `name=value`, as the command line has them. */
   readonly options: readonly string[]
-  readonly modules: readonly string[]
   readonly json: boolean
 }
 
 /** Boots the host and prints what it decided and programmed. @throws UsageError when the machine cannot be had */
 export async function printBoot(terminal: Terminal, options: BootOptions): Promise<ExitCode> {
   const { cpu, cmdline, revision, host, json } = options
-  const plugins: Plugin[] = []
-  for (const module of options.modules) plugins.push(...(await loadPlugins(module, process.cwd())))
+  const { plugins } = await commandPlugins(options)
   const report = readBoot({
     cpu,
     host,

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { trapframe } from '../../test/command-line.js'
 import { repeated } from './arguments.js'
 import { nearest, suggestion } from './suggest.js'
+import { COMMANDS } from './tree.js'
 
 describe('the command line', () => {
   test.each([
@@ -11,7 +12,8 @@ describe('the command line', () => {
     [['--hlep'], 'unknown option "--hlep"', '"trapframe --help" lists what there is'],
     [['run', 'x.yaml', '--jsn'], 'unknown option "--jsn" of "run"', 'did you mean "--json"?'],
     [['run', '-j', 'x.yaml'], 'unknown option "-j" of "run"', '"trapframe run --help" lists its options'],
-    [['run'], '"run" needs FILE…', 'for example: trapframe run scenarios/nmi-in-syscall-gap.yaml'],
+    [['run'], '"run" needs FILE…', 'for example: trapframe run scenarios/; or write "files" into trapframe.config.ts'],
+    [['vectors'], '"vectors" needs FILE…', 'for example: trapframe vectors conformance/fred-bochs.jsonl.gz'],
     [['run', 'x.yaml', '--json=yes'], '--json takes no value, and "yes" was given', undefined],
     [['run', 'x.yaml', '--plugin'], '--plugin needs a value', 'write --plugin MODULE'],
     [['run', '--plugin', '--json', 'x.yaml'], '--plugin needs a value', 'write --plugin MODULE'],
@@ -51,6 +53,16 @@ describe('the command line', () => {
     expect((await trapframe('help', name)).out).toBe(out)
   })
 
+  test.each(Object.keys(COMMANDS))('%s has examples in its page, each of them with a word about it', async (name) => {
+    const { code, out } = await trapframe(name, '--help')
+    expect(code).toBe(0)
+    expect(out).toMatch(/\nExamples\n( {2}\S.* {2}\S.*\n)+$/)
+  })
+
+  test('short forms of options stand beside them', async () => {
+    expect((await trapframe('run', '--help')).out).toContain('  -t, --filter TEXT ')
+  })
+
   test('--version prints the version', async () => {
     expect(await trapframe('--version')).toMatchObject({ code: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) })
   })
@@ -63,6 +75,7 @@ describe('the command line', () => {
 
 test('an option that is given several times keeps all values', () => {
   expect(repeated(['a', '--plugin', 'x', '--plugin=y', '--', '--plugin', 'z'], 'plugin')).toEqual(['x', 'y'])
+  expect(repeated(['-t', 'x', '--filter', 'y', '-t=z', '-tt'], 'filter', 't')).toEqual(['x', 'y', 'z'])
 })
 
 describe('suggestions', () => {

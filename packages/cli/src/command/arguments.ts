@@ -1,7 +1,7 @@
 import type { ArgDef, ArgsDef } from 'citty'
 import { UsageError } from '../error/usage-error.js'
+import type { CommandEntry } from './entry.js'
 import { nearest, suggestion } from './suggest.js'
-import type { CommandEntry } from './tree.js'
 
 /** Options that every command has. */
 export const COMMON_OPTIONS = ['help', 'version'] as const
@@ -79,13 +79,19 @@ function valueHint(option: string, argument: ArgDef): string | undefined {
 const example = (entry: CommandEntry): string | undefined =>
   entry.examples[0] === undefined ? undefined : `for example: ${entry.examples[0][0]}`
 
-/** Every value of an option that may be given several times, in order; citty keeps only the last. */
-export function repeated(given: readonly string[], option: string): string[] {
+/**
+ * Every value of an option that may be given several times, in order; citty keeps only the last.
+ *
+ * @param alias its short form, without the dash
+ */
+export function repeated(given: readonly string[], option: string, alias?: string): string[] {
+  const spellings = [`--${option}`, ...(alias === undefined ? [] : [`-${alias}`])]
   const values: string[] = []
   for (let i = 0; i < given.length && given[i] !== '--'; i++) {
     const word = given[i]!
-    if (word === `--${option}`) values.push(given[++i]!)
-    else if (word.startsWith(`--${option}=`)) values.push(word.slice(option.length + 3))
+    const spelling = spellings.find((one) => word === one || word.startsWith(`${one}=`))
+    if (spelling === undefined) continue
+    values.push(word === spelling ? given[++i]! : word.slice(spelling.length + 1))
   }
   return values
 }

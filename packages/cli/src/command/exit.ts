@@ -7,4 +7,7 @@ export const EXIT_MISUSE = 2
 /** A defect of trapframe (EX_SOFTWARE of sysexits). */
 export const EXIT_DEFECT = 70
 
-export type ExitCode = 0 | 1 | 2 | 70
+/** A person ended it with Ctrl-C: 128 and the number of SIGINT, as shells have it. */
+export const EXIT_INTERRUPTED = 130
+
+export type ExitCode = 0 | 1 | 2 | 70 | 130

@@ -1,6 +1,7 @@
 import type { ArgsDef } from 'citty'
 import { type Paint, pad, width } from '../terminal/style.js'
-import { COMMANDS, type CommandEntry } from './tree.js'
+import type { CommandEntry } from './entry.js'
+import { COMMANDS } from './tree.js'
 
 type Rows = readonly (readonly [left: string, right: string])[]
 
@@ -44,7 +45,9 @@ export function commandHelp(name: string, entry: CommandEntry, definition: ArgsD
     if (argument.type === 'positional') return []
     const value = argument.type === 'boolean' ? '' : ` ${argument.valueHint ?? option.toUpperCase()}`
     const preset = argument.default === undefined || argument.default === false ? '' : ` (default: ${argument.default})`
-    return [[`--${option}${value}`, `${argument.description ?? ''}${preset}`] as const]
+    const aliases = 'alias' in argument && argument.alias !== undefined ? [argument.alias].flat() : []
+    const short = aliases.map((alias) => `-${alias}, `).join('')
+    return [[`${short}--${option}${value}`, `${argument.description ?? ''}${preset}`] as const]
   })
   return `trapframe ${name}: ${entry.summary}
 

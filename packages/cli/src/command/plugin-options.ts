@@ -3,3 +3,8 @@ export const PLUGIN_OPTIONS = {
   plugin: { type: 'string', valueHint: 'MODULE', description: 'load a plugin: a path or a package (may be repeated)' },
   'allow-plugins': { type: 'boolean', description: 'let scenarios load the plugins that they name' },
 } as const
+
+/** The option of commands that run what a scenario's files hold. */
+export const FILE_OPTIONS = {
+  'allow-files': { type: 'boolean', description: 'let scenarios read ELF images outside of their own folder' },
+} as const

@@ -1,17 +1,4 @@
-import type { CommandDef } from 'citty'
-
-/** A command as the list of commands knows it: light, so that help and mistakes cost nothing. */
-export interface CommandEntry {
-  readonly summary: string
-  /** How the operands are written: `FILE…`. */
-  readonly operands: string
-  /** How many operands there must be, and may be. */
-  readonly count: readonly [least: number, most: number]
-  /** Command line, and what it does. */
-  readonly examples: readonly (readonly [line: string, what: string])[]
-  // biome-ignore lint/suspicious/noExplicitAny: commands of all argument types, as in citty's own signature
-  load(): Promise<CommandDef<any>>
-}
+import type { CommandEntry } from './entry.js'
 
 const MANY = Number.POSITIVE_INFINITY
 
@@ -19,11 +6,16 @@ const MANY = Number.POSITIVE_INFINITY
 export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   run: {
     summary: 'run scenarios and check what they expect',
-    operands: 'FILE…',
-    count: [1, MANY],
+    operands: '[FILE…]',
+    count: [0, MANY],
     examples: [
       ['trapframe run scenarios/nmi-in-syscall-gap.yaml', 'one scenario, every cell of its matrix'],
       ['trapframe run scenarios/ --check', 'a folder, proving snapshot and restore on the way'],
+      ["trapframe run 'scenarios/**/nmi-*.yaml' --cell delivery=fred", 'what a glob matches, and some cells of it'],
+      ['trapframe run scenarios/ -t X7 --bail', 'what cites X7, up to the first failure'],
+      ['trapframe run scenarios/ --reporter junit=out.xml', "JUnit's XML for a CI system, beside the usual"],
+      ['trapframe run gap.yaml --watch', 'again at every change'],
+      ['trapframe run gap.yaml --explain', 'each delivery in words'],
       ['trapframe run gap.yaml --json', 'one JSON object on stdout'],
     ],
     load: async () => (await import('../run/command.js')).runCommand,
@@ -34,6 +26,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     count: [1, 1],
     examples: [
       ['trapframe compare scenarios/nmi-in-syscall-gap.yaml', 'cells that differ only in their delivery'],
+      ['trapframe compare gap.yaml --html gap.html', 'a page that steps through both, stacks as pictures'],
       ['trapframe compare gap.yaml --json', 'the same as data'],
     ],
     load: async () => (await import('../compare/command.js')).compareCommand,
@@ -92,5 +85,28 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
       ['trapframe vectors conformance/idt-bochs.jsonl.gz --json', 'totals, groups and failures as data'],
     ],
     load: async () => (await import('../vectors/command.js')).vectorsCommand,
+  },
+  schema: {
+    summary: 'the JSON Schema of scenarios, for editors',
+    operands: '',
+    count: [0, 0],
+    examples: [
+      [
+        'trapframe schema > scenario.schema.json',
+        'then, in a scenario: # yaml-language-server: $schema=scenario.schema.json',
+      ],
+      ['trapframe schema --plugin ./plugin.mjs', 'with the words that a plugin adds'],
+    ],
+    load: async () => (await import('../schema/command.js')).schemaCommand,
+  },
+  completion: {
+    summary: 'a script with which a shell completes command lines',
+    operands: 'SHELL',
+    count: [1, 1],
+    examples: [
+      ['source <(trapframe completion bash)', 'in ~/.bashrc; zsh is the same in ~/.zshrc'],
+      ['trapframe completion fish > ~/.config/fish/completions/trapframe.fish', 'once'],
+    ],
+    load: async () => (await import('../completion/command.js')).completionCommand(COMMANDS),
   },
 }

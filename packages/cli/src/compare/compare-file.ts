@@ -1,15 +1,15 @@
 import type { Plugin } from '@trapframe/core'
 import { EXIT_FAILED, EXIT_OK, type ExitCode } from '../command/exit.js'
+import { commandPlugins, type PluginRequest } from '../config/command-plugins.js'
 import { ScenarioError, ScenarioErrors } from '../error/scenario-error.js'
+import type { Closer } from '../follow/look-closer.js'
 import { toJson } from '../report/json.js'
 import type { CellResult } from '../report/result.js'
-import { readScenario } from '../run/files.js'
 import { judge } from '../run/judge.js'
+import { loadScenario } from '../run/load-scenario.js'
 import { DELIVERY_AXIS } from '../scenario/matrix.js'
-import { parseScenario } from '../scenario/parse.js'
 import type { CellSpec, Scenario } from '../scenario/scenario.js'
 import type { CellRun } from '../session/cell-run.js'
-import { loadPlugins } from '../session/modules.js'
 import { openScenario } from '../session/open.js'
 import { runCell } from '../session/run-cell.js'
 import type { Terminal } from '../terminal/terminal.js'
@@ -17,10 +17,13 @@ import { drawComparison } from './draw.js'
 import { comparisonObject } from './json.js'
 import { type Pairs, pairCells } from './pairs.js'
 
-export interface CompareOptions {
+export interface CompareOptions extends PluginRequest {
   readonly json?: boolean
-  readonly modules?: readonly string[]
   readonly allowPlugins?: boolean
+  /** Scenarios may read images outside of their folders. */
+  readonly allowFiles?: boolean
+  /** What is to be seen besides. */
+  readonly closer?: Closer | undefined
 }
 
 /** A cell that was run and judged. */
@@ -43,18 +46,30 @@ export interface Comparison {
  * @throws UserError when the scenario cannot be read, or has nothing to compare
  */
 export async function compareFile(file: string, terminal: Terminal, options: CompareOptions = {}): Promise<ExitCode> {
-  const { json = false, modules = [], allowPlugins = false } = options
-  const plugins: Plugin[] = []
-  for (const module of modules) plugins.push(...(await loadPlugins(module, process.cwd())))
-  const comparison = await compareScenario(parseScenario(file, await readScenario(file)), { plugins, allowPlugins })
+  const { json = false, allowPlugins = false, allowFiles = false } = options
+  const { plugins, allowPlugins: allowed } = await commandPlugins(options)
+  const { scenario } = await loadScenario(file)
+  const comparison = await compareScenario(scenario, {
+    plugins,
+    allowPlugins: allowPlugins || allowed,
+    allowFiles,
+  })
   terminal.out.write(json ? toJson(comparisonObject(comparison)) : drawComparison(comparison, terminal.out))
+  if (options.closer !== undefined) {
+    const { lookCloser } = await import('../follow/look-closer.js')
+    await lookCloser([file], terminal, options.closer, { plugins, allowPlugins, allowFiles })
+  }
   return comparison.ran.every(({ result }) => result.passed) ? EXIT_OK : EXIT_FAILED
 }
 
 /** Runs every cell of a scenario and pairs what differs only in its delivery. @throws UserError as {@link compareFile} */
 export async function compareScenario(
   scenario: Scenario,
-  options: { readonly plugins?: readonly Plugin[]; readonly allowPlugins?: boolean } = {},
+  options: {
+    readonly plugins?: readonly Plugin[]
+    readonly allowPlugins?: boolean
+    readonly allowFiles?: boolean
+  } = {},
 ): Promise<Comparison> {
   const { groups } = pairCells(scenario.cells.map((cell) => ({ cell })))
   if (groups.length === 0) throw nothingToCompare(scenario)

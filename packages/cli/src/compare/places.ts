@@ -1,5 +1,7 @@
 import type { CellRun } from '../session/cell-run.js'
 
+type Regions = Pick<CellRun, 'regionOf'>
+
 /** An address as hexadecimal digits. */
 export const plainPlace = (address: bigint): string => address.toString(16)
 
@@ -9,7 +11,7 @@ export const plainPlace = (address: bigint): string => address.toString(16)
  *
  * @param pointer the address is a stack pointer: what lies just below it counts
  */
-export function nearPlace(run: CellRun, address: bigint, cpu: number, pointer = true): string {
+export function nearPlace(run: Regions, address: bigint, cpu: number, pointer = true): string {
   const region = run.regionOf(pointer ? address - 1n : address, cpu)
   if (region === null) return `nobody's memory ${plainPlace(address)}`
   if (!region.isOwnStack) return `${region.name} memory ${plainPlace(address)}`
@@ -17,6 +19,6 @@ export function nearPlace(run: CellRun, address: bigint, cpu: number, pointer = 
 }
 
 /** Whether a stack pointer stands on a stack of its own CPU. */
-export function onOwnStack(run: CellRun, rsp: bigint, cpu: number): boolean {
+export function onOwnStack(run: Regions, rsp: bigint, cpu: number): boolean {
   return run.regionOf(rsp - 1n, cpu)?.isOwnStack === true
 }

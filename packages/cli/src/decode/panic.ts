@@ -30,6 +30,9 @@ export const PANIC_DECODERS: Slot<PanicDecoder> = defineSlot('cli/panic-decoders
 const PREFIX =
   /^(?:\s*(?:<\d>|\[\s*\d+\.\d+\](?:\[[^\]]*\])?|\(XEN\)|\(d\d+\)|\w{3} +\d+ [\d:]{8} \S+ kernel:|\d{4}-\d\d-\d\dT\S+|\S+ kernel:|kernel:))+\s?/
 
+/** Prefixes are looked for in the beginning of a line: in the whole of a long one the search would take forever. */
+const LONGEST_PREFIX = 500
+
 // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences are what it looks for
 const COLOURS = /\u001b\[[0-9;]*m/g
 
@@ -38,6 +41,6 @@ export function withoutPrefixes(log: string): string {
   return log
     .replace(COLOURS, '')
     .split(/\r?\n/)
-    .map((line) => line.replace(PREFIX, ''))
+    .map((line) => line.slice(0, LONGEST_PREFIX).replace(PREFIX, '') + line.slice(LONGEST_PREFIX))
     .join('\n')
 }

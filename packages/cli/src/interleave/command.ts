@@ -1,7 +1,8 @@
 import { defineCommand } from 'citty'
 import { repeated } from '../command/arguments.js'
-import { PLUGIN_OPTIONS } from '../command/plugin-options.js'
+import { FILE_OPTIONS, PLUGIN_OPTIONS } from '../command/plugin-options.js'
 import { terminalOf } from '../command/terminal-of.js'
+import { CONFIG_OPTION } from '../config/config-of.js'
 
 /** `trapframe interleave FILE` */
 export const interleaveCommand = defineCommand({
@@ -14,7 +15,9 @@ export const interleaveCommand = defineCommand({
       description: 'events to inject, by name, between commas',
     },
     json: { type: 'boolean', description: 'print one JSON object' },
+    ...CONFIG_OPTION,
     ...PLUGIN_OPTIONS,
+    ...FILE_OPTIONS,
   },
   async run(context) {
     const { args, rawArgs } = context
@@ -23,7 +26,9 @@ export const interleaveCommand = defineCommand({
       events: args.events.split(',').map((name) => name.trim()),
       json: args.json === true,
       modules: repeated(rawArgs, 'plugin'),
+      config: args.config,
       allowPlugins: args['allow-plugins'] === true,
+      allowFiles: args['allow-files'] === true,
     })
   },
 })

@@ -1,10 +1,8 @@
-import type { Plugin } from '@trapframe/core'
 import { EXIT_OK, type ExitCode } from '../command/exit.js'
+import { commandPlugins, type PluginRequest } from '../config/command-plugins.js'
 import { toJson } from '../report/json.js'
-import { readScenario } from '../run/files.js'
-import { parseScenario } from '../scenario/parse.js'
+import { loadScenario } from '../run/load-scenario.js'
 import type { Scenario } from '../scenario/scenario.js'
-import { loadPlugins } from '../session/modules.js'
 import { openScenario } from '../session/open.js'
 import type { PreparedCell } from '../session/prepare.js'
 import type { Terminal } from '../terminal/terminal.js'
@@ -14,12 +12,12 @@ import { disturbances } from './events.js'
 import { interleavingObject } from './json.js'
 import type { CellRows } from './rows.js'
 
-export interface InterleaveOptions {
+export interface InterleaveOptions extends PluginRequest {
   /** Names of events, as a scenario's `inject` has them. */
   readonly events: readonly string[]
   readonly json?: boolean
-  readonly modules?: readonly string[]
   readonly allowPlugins?: boolean
+  readonly allowFiles?: boolean
 }
 
 /** A scenario whose every cell was disturbed at every boundary of ring 0. */
@@ -28,17 +26,24 @@ export interface Interleaving {
   readonly cells: readonly CellRows[]
 }
 
+/** For all runs of all cells together. */
+const SECONDS = 600
+
 /**
  * Prints what events at every instruction boundary of ring 0 do to a scenario (X7).
  *
  * @throws UserError when the scenario cannot be read, or an event is unknown
  */
 export async function interleaveFile(file: string, terminal: Terminal, options: InterleaveOptions): Promise<ExitCode> {
-  const { json = false, modules = [], allowPlugins = false, events } = options
-  const plugins: Plugin[] = []
-  for (const module of modules) plugins.push(...(await loadPlugins(module, process.cwd())))
-  const scenario = parseScenario(file, await readScenario(file))
-  const prepared = await openScenario(scenario, { plugins, allowPlugins })
+  const { json = false, allowPlugins = false, allowFiles = false, events } = options
+  const { plugins, allowPlugins: allowed } = await commandPlugins(options)
+  const { scenario } = await loadScenario(file)
+  const prepared = await openScenario(scenario, {
+    plugins,
+    allowPlugins: allowPlugins || allowed,
+    allowFiles,
+    seconds: SECONDS,
+  })
   const interleaving = { scenario, cells: prepared.map((cell) => interleaveCell(cell, events)) }
   terminal.out.write(json ? toJson(interleavingObject(interleaving)) : drawInterleaving(interleaving, terminal.out))
   return EXIT_OK

@@ -1,6 +1,7 @@
 import { placeText } from '../error/frame.js'
 import { type Paint, pad, width } from '../terminal/style.js'
 import { plural } from './plural.js'
+import type { RunEnd } from './reporter.js'
 import type { CellResult, ScenarioResult, Totals } from './result.js'
 
 /** Lines of the host's log that a failed cell shows. */
@@ -54,4 +55,14 @@ export function prettyTotals({ scenarios, unreadable, cells, passed, failed }: T
     ...(unreadable > 0 ? [paint('bad', `${plural(unreadable, 'scenario')} could not be read`)] : []),
   ]
   return `${plural(scenarios, 'scenario')}, ${plural(cells, 'cell')}: ${parts.join(', ')}\n`
+}
+
+/** Why the totals are not of everything; empty where they are. */
+export function prettyEnd(leftOut: number, end: RunEnd, paint: Paint): string {
+  const lines = [
+    ...(leftOut > 0 ? [paint('faint', `${plural(leftOut, 'cell')} left out by the selection`)] : []),
+    ...(end === 'bailed' ? [paint('warn', 'stopped at the first failure: there may be more')] : []),
+    ...(end === 'interrupted' ? [paint('warn', 'interrupted: this is what is known')] : []),
+  ]
+  return lines.map((line) => `${line}\n`).join('')
 }

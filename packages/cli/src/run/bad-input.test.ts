@@ -59,6 +59,8 @@ const ROWS: readonly Row[] = [
   ['no moment', '{ label: back }', '{}', '10:19', '"at" needs one of label, address and step', 'at'],
   ['two moments', 'label: back', 'label: back, step: 2', '10:19', '"at" needs one of label, address and step, not label and step', 'at'],
   ['a CPU that is not there', 'label: back', 'label: back, cpu: 9', '10:43', 'there is no CPU 9', '9', 'the machine has CPU 0 only'],
+  ['a schedule of another kind', 'expect:', 'schedule: 3\nexpect:', '11:11', '"schedule" cannot be 3', '3'],
+  ['a schedule without a seed', 'expect:', 'schedule: {}\nexpect:', '11:1', '"seed" is missing in "schedule"', 'schedule'],
   ['a schedule of too many CPUs', 'expect:', 'schedule: [0, 1]\nexpect:', '11:1', 'the schedule names CPU 1, and the machine has 1', 'schedule'],
   ['an unknown expectation', 'outcome: done', 'outcom: done', '12:7', 'unknown expectation "outcom"', 'outcom', 'did you mean "outcome"?'],
   ['an unknown outcome', 'outcome: done', 'outcome: don', '12:16', '"outcome" cannot be "don"', 'don', 'did you mean "done"?'],

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { runScenario } from './run-files.js'
+import { runScenario } from './run-scenario.js'
 
 const FOLDER = 'scenarios/classic'
 /** Bugs of gates and of the TSS, which FRED does not read: their scenarios have cells for the IDT alone. */

@@ -5,7 +5,7 @@ import type { Finished } from '../session/run-cell.js'
 
 /** Judges a finished run by what the cell expects. */
 export function judge(prepared: PreparedCell, { run, missed }: Finished): CellResult {
-  const { scenario, cell, expectations } = prepared
+  const { scenario, cell, expectations, bounds } = prepared
   const results: ExpectationResult[] = missed.map(({ verb, value, moment, path }) => ({
     verb: 'inject',
     place: scenario.places.value(path),
@@ -17,6 +17,7 @@ export function judge(prepared: PreparedCell, { run, missed }: Finished): CellRe
     actual: `it did not come to that: ${run.outcome} after ${plural(run.steps, 'step')}`,
   }))
   for (const { verb, path, check } of expectations) {
+    bounds.checkTime(cell.name)
     results.push({ verb, place: scenario.places.key(path), ...check.verdict(run) })
   }
   const violations = run.invariants.flatMap((name) => run.violations.find(({ invariant }) => invariant === name) ?? [])

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { suggestion } from '../command/suggest.js'
+import { LIMITS } from './limits.js'
 import type { Path } from './place.js'
 
 /** A mistake in data: where, what, and what to do about it. `at` says whether the key or the value is meant. */
@@ -47,7 +48,7 @@ function explain(issue: Issue, schema: z.ZodType, data: unknown, above: Path): P
   switch (issue.code) {
     case 'unrecognized_keys': {
       const known = keysAt(schema, inside)
-      return issue.keys.map((key) => ({
+      return issue.keys.slice(0, LIMITS.mistakes).map((key) => ({
         path: [...path, key],
         at: 'key' as const,
         message: `unknown key "${key}"`,
@@ -92,11 +93,17 @@ function explainUnion(
     issues.map((one) => ({ ...one, path: [...inside, ...one.path] }) as Issue),
   )
   const fits = (issues: readonly Issue[]): boolean =>
-    !issues.some((one) => one.code === 'invalid_type' && one.path.length === inside.length)
+    !issues.some((one) => one.path.length === inside.length && isOfAnotherKind(one, value))
   const nearest = options.find(fits)
   if (nearest !== undefined) return nearest.flatMap((one) => explain(one, schema, data, above))
   const name = String([...above, ...inside].reverse().find((step) => typeof step === 'string') ?? 'the file')
   return [{ path: [...above, ...inside], at: 'value', message: `"${name}" cannot be ${describe(value)}` }]
+}
+
+/** Whether what an option of a union wants cannot be meant by the value: keys for a text, a word for a list. */
+function isOfAnotherKind(issue: Issue, value: unknown): boolean {
+  if (issue.code === 'invalid_value') return !issue.values.some((one) => typeof one === typeof value)
+  return issue.code === 'invalid_type'
 }
 
 const keysHint = (keys: readonly string[]): string | undefined =>

@@ -15,7 +15,7 @@ function mistakes(text: string): string[] {
 describe('parseScenario', () => {
   test('what is left out has its default', () => {
     const { cells, steps, schedule, refs } = parseScenario('x.yaml', 'name: x\n')
-    expect([steps, schedule, refs]).toEqual([1000, [], []])
+    expect([steps, schedule, refs]).toEqual([1000, { kind: 'round-robin' }, []])
     expect(cells).toEqual([
       {
         name: '',

@@ -4,24 +4,26 @@ import {
   AT_BOOT,
   DEFAULT_STEPS,
   FILE,
+  type ImageSpec,
   INJECTION,
   MACHINE,
   MODIFIER_NAMES,
   MODIFIERS,
-  MOST_CELLS,
   PROGRAMS,
   type ProgramName,
   START,
   type StartingPoint,
 } from './grammar.js'
 import { check, describe, type Problem } from './issues.js'
+import { LIMITS } from './limits.js'
 import { type Axes, type AxisValue, type Condition, cellName, expand, meets } from './matrix.js'
 import type { Path } from './place.js'
 import { Problems } from './problems.js'
 import { programText } from './program-text.js'
 import type { CellSpec, ClauseSpec, InjectionSpec, ProgramText, Scenario } from './scenario.js'
 import { substitute } from './substitute.js'
-import { readYaml } from './yaml.js'
+import { readYaml, type YamlFile } from './yaml.js'
+import { countValues } from './yaml-tree.js'
 
 type File = z.output<typeof FILE>
 type Matrix = Readonly<Record<string, readonly AxisValue[]>>
@@ -32,7 +34,15 @@ type Matrix = Readonly<Record<string, readonly AxisValue[]>>
  * @throws ScenarioErrors with every mistake that was found, at its place
  */
 export function parseScenario(file: string, source: string): Scenario {
-  const { data, places } = readYaml(file, source)
+  return scenarioOf(readYaml(file, source))
+}
+
+/**
+ * A scenario from data with its places, whatever it was written in. Whole numbers of the data are `bigint`.
+ *
+ * @throws ScenarioErrors with every mistake that was found, at its place
+ */
+export function scenarioOf({ data, places }: YamlFile): Scenario {
   const problems = new Problems(places)
   const report = (list: readonly Problem[] | undefined): void => {
     for (const problem of list ?? []) problems.add(problem)
@@ -47,10 +57,16 @@ export function parseScenario(file: string, source: string): Scenario {
   const written = top.value!
   const matrix: Matrix = written.matrix ?? {}
   const cells = allCells(matrix, written.exclude ?? [], report)
-  const programs: Partial<Record<ProgramName, ProgramText>> = {}
+  const values = Math.floor(LIMITS.cellValues / Math.max(1, cells.length))
+  if (countValues(data, values) > values) {
+    const message = `a matrix of ${cells.length} cells is too much for a file of this length`
+    report([{ path: ['matrix'], at: 'key', message, hint: `with so many cells a file has ${values} values at most` }])
+  }
+  const programs: Partial<Record<ProgramName, ProgramText | ImageSpec>> = {}
   for (const name of PROGRAMS) {
     const text = written[name]
-    if (text !== undefined) programs[name] = programText([name], text, places, problems)
+    if (text === undefined) continue
+    programs[name] = typeof text === 'string' ? programText([name], text, places, problems) : text
   }
   const code = Object.fromEntries(
     Object.entries(written.code ?? {}).map(([label, text]) => [
@@ -65,13 +81,13 @@ export function parseScenario(file: string, source: string): Scenario {
   reader.finish()
   problems.throwIfAny(cells.length)
   return {
-    file,
+    file: places.file,
     name: written.name,
     about: written.about,
     refs: written.refs ?? [],
     programs,
     code,
-    schedule: written.schedule ?? [],
+    schedule: written.schedule ?? { kind: 'round-robin' },
     steps: written.limits?.steps ?? DEFAULT_STEPS,
     cells: specs,
     places,
@@ -84,17 +100,23 @@ function allCells(
   exclude: readonly Condition[],
   report: (problems: readonly Problem[]) => void,
 ): readonly Axes[] {
-  let size = 1
-  for (const [axis, values] of Object.entries(matrix)) {
-    size *= values.length
+  const axes = Object.entries(matrix)
+  if (axes.length > LIMITS.axes) {
+    report([
+      { path: ['matrix'], at: 'key', message: `the matrix has ${axes.length} axes`, hint: `most: ${LIMITS.axes}` },
+    ])
+    return []
+  }
+  const size = axes.reduce((product, [, values]) => product * values.length, 1)
+  if (size > LIMITS.cells) {
+    report([{ path: ['matrix'], at: 'key', message: `the matrix has ${size} cells`, hint: `most: ${LIMITS.cells}` }])
+    return []
+  }
+  for (const [axis, values] of axes) {
     values.forEach((value, index) => {
       if (values.indexOf(value) === index) return
       report([{ path: ['matrix', axis, index], at: 'value', message: `axis "${axis}" has ${describe(value)} twice` }])
     })
-  }
-  if (size > MOST_CELLS) {
-    report([{ path: ['matrix'], at: 'key', message: `the matrix has ${size} cells`, hint: `most: ${MOST_CELLS}` }])
-    return []
   }
   for (const [index, condition] of exclude.entries()) report(conditionProblems(condition, matrix, ['exclude', index]))
   const cells = expand(matrix, exclude)
@@ -173,8 +195,8 @@ class CellReader {
     axes: Axes,
     cell: string,
   ): z.output<Schema> | undefined {
-    const filled = substitute(data, axes, [key], ({ path, name, hint }) => {
-      this.#problems.add({ path, at: 'value', message: `"\${${name}}" names no axis of the matrix`, hint }, cell)
+    const filled = substitute(data, axes, [key], ({ path, message, hint }) => {
+      this.#problems.add({ path, at: 'value', message, hint }, cell)
     })
     const { value, problems } = check(schema, filled, [key])
     for (const problem of problems ?? []) this.#problems.add(problem, cell)

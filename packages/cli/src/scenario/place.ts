@@ -39,6 +39,14 @@ export class Places {
     return isAlias(node) ? (node.resolve(this.#document) as Node | undefined) : node
   }
 
+  /** Where the text of a program stands, in forms other than YAML; undefined where the node of the path says it. */
+  program(
+    _path: Path,
+    _text: string,
+  ): { readonly text: string; readonly line: number; readonly column: number } | undefined {
+    return undefined
+  }
+
   /** The place of a character of the file. */
   offset(offset: number, length = 1): Place {
     const { line, col } = this.#lines.linePos(offset)

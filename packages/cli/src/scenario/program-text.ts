@@ -5,6 +5,8 @@ import type { ProgramText } from './scenario.js'
 
 /** The program at a path with the place of its lines: of a block after `|`, or of text on one line. */
 export function programText(path: Path, text: string, places: Places, problems: Problems): ProgramText {
+  const known = places.program(path, text)
+  if (known !== undefined) return known
   const name = String(path.at(-1))
   const node = places.node(path)
   const start = node?.range?.[0] ?? 0

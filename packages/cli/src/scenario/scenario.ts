@@ -1,4 +1,5 @@
-import type { MachineSpec, MomentSpec, ProgramName, StartingPoint } from './grammar.js'
+import type { Schedule } from '@trapframe/core'
+import type { ImageSpec, MachineSpec, MomentSpec, ProgramName, StartingPoint } from './grammar.js'
 import type { Axes } from './matrix.js'
 import type { Path, Places } from './place.js'
 
@@ -8,11 +9,11 @@ export interface Scenario {
   readonly name: string
   readonly about: string | undefined
   readonly refs: readonly string[]
-  readonly programs: Readonly<Partial<Record<ProgramName, ProgramText>>>
+  readonly programs: Readonly<Partial<Record<ProgramName, ProgramText | ImageSpec>>>
   /** Code that stands at a label of the host, in the place of the host's own; by label. */
   readonly code: Readonly<Record<string, ProgramText>>
-  /** The CPU of each of the first steps. */
-  readonly schedule: readonly number[]
+  /** Which CPU makes each step. */
+  readonly schedule: Schedule
   /** The most steps that a run may take. */
   readonly steps: number
   readonly cells: readonly CellSpec[]

@@ -22,5 +22,18 @@ test('inside a longer text the value is written out', () => {
 test('an unknown axis is told with its path and the nearest name, once for each use', () => {
   const seen: unknown[] = []
   substitute({ a: [{ b: `x $\{delivry} y` }] }, axes, ['machine'], (problem) => seen.push(problem))
-  expect(seen).toEqual([{ path: ['machine', 'a', 0, 'b'], name: 'delivry', hint: 'did you mean "delivery"?' }])
+  expect(seen).toEqual([
+    {
+      path: ['machine', 'a', 0, 'b'],
+      message: `"$\{delivry}" names no axis of the matrix`,
+      hint: 'did you mean "delivery"?',
+    },
+  ])
+})
+
+test('a text does not grow without end', () => {
+  const seen: { message: string }[] = []
+  const text = `$\{a}`.repeat(1000)
+  expect(substitute({ text }, { a: 'x'.repeat(1000) }, [], (problem) => seen.push(problem))).toEqual({ text })
+  expect(seen.map(({ message }) => message)).toEqual(['this text grows too long'])
 })

@@ -1,13 +1,14 @@
 import { suggestion } from '../command/suggest.js'
+import { LIMITS } from './limits.js'
 import type { Axes, AxisValue } from './matrix.js'
 import type { Path } from './place.js'
 
 const REFERENCE = /\$\{([^}]*)\}/g
 
-/** A `${…}` that names no axis: where, which, and what was probably meant. */
+/** A `${…}` that cannot be filled in: where, why, and what to do about it. */
 export interface UnknownAxis {
   readonly path: Path
-  readonly name: string
+  readonly message: string
   readonly hint: string | undefined
 }
 
@@ -29,10 +30,19 @@ export function substitute(data: unknown, axes: Axes, path: Path, unknown: (prob
 function substituteText(text: string, axes: Axes, path: Path, unknown: (problem: UnknownAxis) => void): AxisValue {
   const lookUp = (name: string): AxisValue | undefined => {
     if (Object.hasOwn(axes, name)) return axes[name]
-    unknown({ path, name, hint: suggestion(name, Object.keys(axes), 'axes') })
+    const message = `"\${${name}}" names no axis of the matrix`
+    unknown({ path, message, hint: suggestion(name, Object.keys(axes), 'axes') })
     return undefined
   }
   const whole = /^\$\{([^}]*)\}$/.exec(text)
   if (whole) return lookUp(whole[1]!.trim()) ?? text
-  return text.replace(REFERENCE, (written, name: string) => String(lookUp(name.trim()) ?? written))
+  let length = text.length
+  const filled = text.replace(REFERENCE, (written, name: string) => {
+    const value = length > LIMITS.filledText ? '' : String(lookUp(name.trim()) ?? written)
+    length += value.length
+    return value
+  })
+  if (length <= LIMITS.filledText || filled === text) return filled
+  unknown({ path, message: 'this text grows too long', hint: `most: ${LIMITS.filledText} characters` })
+  return text
 }

@@ -1,7 +1,9 @@
 import type { UserError } from '@trapframe/core'
-import { LineCounter, parseDocument } from 'yaml'
+import { type Document, LineCounter, parseDocument } from 'yaml'
 import { ScenarioError, ScenarioErrors } from '../error/scenario-error.js'
+import { LIMITS } from './limits.js'
 import { Places } from './place.js'
+import { checkTree, countValues, TOO_DEEP, tooDeepAt } from './yaml-tree.js'
 
 /** A YAML file as data, with a way back from data to places. Integers are `bigint`, so that 64 bits survive. */
 export interface YamlFile {
@@ -23,7 +25,7 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
  */
 export function readYaml(file: string, source: string): YamlFile {
   const lines = new LineCounter()
-  const document = parseDocument(source, { lineCounter: lines, intAsBigInt: true, prettyErrors: false })
+  const document = parse(file, source, lines)
   const places = new Places(file, source, document, lines)
   const problem = [...document.errors, ...document.warnings].sort((a, b) => a.pos[0] - b.pos[0])[0]
   const wrong = (error: UserError): ScenarioErrors => new ScenarioErrors(file, source, [error])
@@ -35,11 +37,41 @@ export function readYaml(file: string, source: string): YamlFile {
     const message = EXPLANATIONS[problem.code] ?? lowerFirst(problem.message.split('\n')[0]!)
     throw wrong(new ScenarioError(`this is no YAML: ${message}`, places.offset(start, length), hintFor(source, start)))
   }
-  try {
-    return { data: document.toJS({ maxAliasCount: 100 }), places }
-  } catch (error) {
-    throw wrong(new ScenarioError(`this is no YAML: ${lowerFirst((error as Error).message)}`, places.offset(0)))
+  const offence = checkTree(document)
+  if (offence !== undefined) {
+    const { offset, length, message, hint } = offence
+    throw wrong(new ScenarioError(message, places.offset(offset, length), hint))
   }
+  let data: unknown
+  try {
+    data = document.toJS({ maxAliasCount: LIMITS.aliases })
+  } catch (error) {
+    const message = lowerFirst((error as Error).message)
+    const bomb = message.startsWith('excessive alias')
+    throw wrong(
+      new ScenarioError(
+        bomb ? `an anchor is used more than ${LIMITS.aliases} times` : `this is no YAML: ${message}`,
+        places.offset(0),
+        bomb ? 'aliases of aliases multiply: write out what they stand for' : undefined,
+      ),
+    )
+  }
+  if (countValues(data, LIMITS.values) > LIMITS.values) {
+    const hint = `most: ${LIMITS.values}, with what aliases stand for`
+    throw wrong(new ScenarioError('the file has too many values', places.offset(0), hint))
+  }
+  return { data, places }
+}
+
+/** Keys are compared by `checkTree`, in less time than the parser takes for many of them. */
+function parse(file: string, source: string, lineCounter: LineCounter): Document.Parsed {
+  const deep = tooDeepAt(source)
+  if (deep === undefined) {
+    return parseDocument(source, { lineCounter, intAsBigInt: true, prettyErrors: false, uniqueKeys: false })
+  }
+  const before = source.slice(0, deep).split('\n')
+  const place = { file, line: before.length, column: before.at(-1)!.length + 1 }
+  throw new ScenarioErrors(file, source, [new ScenarioError(TOO_DEEP, place, `most: ${LIMITS.depth}`)])
 }
 
 /** The usual reasons: a `${axis}` without quotes in braces, and a program's line that is indented less than its first. */

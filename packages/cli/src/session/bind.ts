@@ -1,13 +1,17 @@
-import type { Boot, Machine } from '@trapframe/core'
+import { type Boot, type Machine, UserError } from '@trapframe/core'
 import type { z } from 'zod'
 import { suggestion } from '../command/suggest.js'
+import { ScenarioError } from '../error/scenario-error.js'
 import { MODIFIER_NAMES } from '../scenario/grammar.js'
 import { check } from '../scenario/issues.js'
 import type { Path } from '../scenario/place.js'
 import type { Problems } from '../scenario/problems.js'
 import { evaluate, type Quantity, QuantityError } from '../scenario/quantity.js'
 import type { CellSpec, ClauseSpec, InjectionSpec, Scenario } from '../scenario/scenario.js'
+import type { SnapshotStore } from '../snapshot/store.js'
 import { type Check, EXPECTATIONS, INJECTIONS, SETUPS, type VerbContext } from '../verbs/slots.js'
+import type { Bounds } from './bounds.js'
+import type { CellRun } from './cell-run.js'
 import type { BoundInjection } from './moments.js'
 
 /** An expectation that is bound to a cell. */
@@ -26,6 +30,8 @@ export interface Binding {
   readonly boot: Boot
   readonly labels: ReadonlyMap<string, bigint>
   readonly problems: Problems
+  readonly bounds: Bounds
+  readonly snapshots: SnapshotStore
 }
 
 /** Leaves a verb's `bind` after the problem was noted. */
@@ -68,44 +74,64 @@ function bindInjection(binding: Binding, spec: InjectionSpec): BoundInjection | 
 /** Binds what the cell expects; what is wrong with it goes to the problems. */
 export function bindExpectations(binding: Binding): BoundExpectation[] {
   const verbs = binding.machine.contributions(EXPECTATIONS)
-  return [...readClauses(binding, binding.cell.expect, verbs, 'expectations')].flatMap(
-    ({ name, verb, value, context, path }) => {
-      const bound = guarded(() => verb.bind(value, context()))
-      return bound === undefined ? [] : [{ verb: name, path, check: bound }]
-    },
-  )
+  return [...readClauses(binding, binding.cell.expect, verbs, 'expectations')].flatMap((clause) => {
+    const { name, verb, value, context, path } = clause
+    const bound = guarded(() => ownFault(binding, clause, () => verb.bind(value, context())))
+    if (bound === undefined) return []
+    const check = { ...bound, verdict: (run: CellRun) => ownFault(binding, clause, () => bound.verdict(run)) }
+    return [{ verb: name, path, check }]
+  })
 }
 
 /** Sets what the cell says is set before the first step, in the order of the file; what is wrong goes to the problems. */
 export function applySetup(binding: Binding): void {
   const verbs = binding.machine.contributions(SETUPS)
-  for (const { verb, value, context } of readClauses(binding, binding.cell.setup, verbs, 'setups')) {
-    guarded(() => verb.apply(value, context()))
+  for (const clause of readClauses(binding, binding.cell.setup, verbs, 'setups')) {
+    const { verb, value, context } = clause
+    guarded(() => ownFault(binding, clause, () => verb.apply(value, context())))
   }
 }
+
+/** What a verb of a plugin throws is told as the plugin's fault, where the scenario uses it. */
+function ownFault<T>({ scenario }: Binding, clause: { name: string; plugin: string; path: Path }, action: () => T): T {
+  try {
+    return action()
+  } catch (error) {
+    if (clause.plugin === OWN_PLUGIN || error instanceof Refused || error instanceof UserError) throw error
+    const message = `"${clause.name}" of plugin "${clause.plugin}" failed: ${(error as Error).message}`
+    throw new ScenarioError(message, scenario.places.key(clause.path), 'this is a mistake in the plugin', error)
+  }
+}
+
+/** Of our own verbs what they throw is a defect. */
+const OWN_PLUGIN = 'cli'
 
 /** The verbs of a list with their values, as far as both are understood. */
 function* readClauses<Verb extends { readonly schema: z.ZodType }>(
   binding: Binding,
   clauses: readonly ClauseSpec[],
-  verbs: readonly { readonly name: string; readonly value: Verb }[],
+  verbs: readonly { readonly name: string; readonly value: Verb; readonly plugin: string }[],
   what: string,
 ) {
   const { cell, problems } = binding
   for (const spec of clauses) {
+    binding.bounds.checkTime(cell.name)
     for (const { name, value: written, path } of spec.verbs) {
-      const verb = verbs.find((one) => one.name === name)?.value
-      if (verb === undefined) {
+      const found = verbs.find((one) => one.name === name)
+      if (found === undefined) {
         const known = [...verbs.map((one) => one.name), ...MODIFIER_NAMES]
         const hint = suggestion(name, known, what)
         problems.add({ path, at: 'key', message: `unknown ${what.replace(/s$/, '')} "${name}"`, hint }, cell.name)
         continue
       }
-      const { value, problems: wrong } = check(verb.schema, written, path)
+      const { value: verb, plugin } = found
+      const { value, problems: wrong } = ownFault(binding, { name, plugin, path }, () =>
+        check(verb.schema, written, path),
+      )
       for (const problem of wrong ?? []) problems.add(problem, cell.name)
       if (wrong !== undefined) continue
       const context = () => verbContext(binding, spec.cpu, path, [...spec.path, 'cpu'])
-      yield { name, verb, value, context, path }
+      yield { name, plugin, verb, value, context, path }
     }
   }
 }
@@ -120,7 +146,7 @@ function guarded<T>(bind: () => T): T | undefined {
 }
 
 function verbContext(
-  { machine, boot, labels, problems, cell }: Binding,
+  { machine, boot, labels, problems, cell, snapshots }: Binding,
   given: number | undefined,
   path: Path,
   cpuPath: Path,
@@ -135,6 +161,8 @@ function verbContext(
     boot,
     labels,
     cpu,
+    cell: cell.name,
+    snapshots,
     cpuGiven: given !== undefined,
     address(quantity: Quantity, inside = []) {
       try {

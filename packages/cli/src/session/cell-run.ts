@@ -6,7 +6,7 @@ import type { RegionFinder } from './symbols.js'
 export const OUTCOMES = ['done', 'halted', 'shutdown', 'running'] as const
 /**
  * `done`: the end of the program was reached; `halted`: HLT, and nothing that would wake the CPU; `shutdown`: a fault
- * met the delivery of #DF; `running`: the limit of steps came first.
+ * met the delivery of #DF, or a machine check one that was not handled yet; `running`: the limit of steps came first.
  */
 export type Outcome = (typeof OUTCOMES)[number]
 

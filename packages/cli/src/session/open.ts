@@ -1,8 +1,12 @@
 import type { Plugin } from '@trapframe/core'
 import { suggestion } from '../command/suggest.js'
 import { ScenarioError } from '../error/scenario-error.js'
+import { LIMITS } from '../scenario/limits.js'
 import { Problems } from '../scenario/problems.js'
 import type { Scenario } from '../scenario/scenario.js'
+import { SnapshotStore } from '../snapshot/store.js'
+import { Bounds } from './bounds.js'
+import { readImages } from './images.js'
 import { folderOf, loadPlugins } from './modules.js'
 import { officialPlugins } from './plugins.js'
 import { type PreparedCell, prepareCell } from './prepare.js'
@@ -12,6 +16,12 @@ export interface OpenOptions {
   readonly plugins?: readonly Plugin[]
   /** The scenario may load code that it names itself. */
   readonly allowPlugins?: boolean
+  /** The scenario may read images that lie outside of its folder. */
+  readonly allowFiles?: boolean
+  /** What preparing and running all cells may take, from now on. */
+  readonly seconds?: number | undefined
+  /** Snapshots are rewritten instead of compared. */
+  readonly update?: boolean
 }
 
 /**
@@ -22,12 +32,18 @@ export interface OpenOptions {
 export async function openScenario(scenario: Scenario, options: OpenOptions = {}): Promise<PreparedCell[]> {
   const problems = new Problems(scenario.places)
   const own = await ownPlugins(scenario, options.allowPlugins === true, problems)
+  const images = await readImages(scenario, options.allowFiles === true, problems)
   problems.throwIfAny()
+  checkCpus(scenario, problems)
+  problems.throwIfAny()
+  const bounds = new Bounds(scenario, options.seconds)
+  const shared = { bounds, snapshots: new SnapshotStore(scenario.file, options.update) }
   const prepared: PreparedCell[] = []
   for (const cell of scenario.cells) {
+    bounds.checkTime(cell.name)
     const plugins = [...officialPlugins(), ...(options.plugins ?? [])]
     for (const specifier of cell.machine.plugins) plugins.push(...own.get(specifier)!)
-    const ready = prepareCell(scenario, cell, plugins, problems)
+    const ready = prepareCell(scenario, cell, plugins, images, shared, problems)
     if (ready !== null) prepared.push(ready)
   }
   checkCode(scenario, prepared, problems)
@@ -35,12 +51,21 @@ export async function openScenario(scenario: Scenario, options: OpenOptions = {}
   return prepared
 }
 
+/** Every cell has a machine of its own, and all of them are made before the first one runs. */
+function checkCpus({ cells }: Scenario, problems: Problems): void {
+  const cpus = cells.reduce((sum, { machine }) => sum + machine.cpus, 0)
+  if (cpus <= LIMITS.cpus) return
+  const message = `${cells.length} cells with ${cpus} CPUs in all are too many`
+  problems.add({ path: ['matrix'], at: 'key', message, hint: `most: ${LIMITS.cpus} CPUs` })
+}
+
 /** Code for a label that no cell's host has; nothing can be said while there are cells without a host. */
 function checkCode({ code, cells }: Scenario, prepared: readonly PreparedCell[], problems: Problems): void {
   if (prepared.length < cells.length) return
+  const replaced = new Set(prepared.flatMap(({ programs }) => [...programs.replaced]))
+  const known = new Set(prepared.flatMap(({ boot }) => [...boot.labels.keys()]))
   for (const label of Object.keys(code)) {
-    if (prepared.some(({ programs }) => programs.replaced.has(label))) continue
-    const known = new Set(prepared.flatMap(({ boot }) => [...boot.labels.keys()]))
+    if (replaced.has(label)) continue
     const message = `the host has no label "${label}"`
     problems.add({ path: ['code', label], at: 'key', message, hint: suggestion(label, known, 'labels') })
   }

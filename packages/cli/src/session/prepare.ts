@@ -3,7 +3,10 @@ import { ScenarioError } from '../error/scenario-error.js'
 import { AT_BOOT } from '../scenario/grammar.js'
 import type { Problems } from '../scenario/problems.js'
 import type { CellSpec, Scenario } from '../scenario/scenario.js'
+import type { SnapshotStore } from '../snapshot/store.js'
 import { applySetup, type BoundExpectation, bindExpectations, bindInjections } from './bind.js'
+import type { Bounds } from './bounds.js'
+import type { Images } from './images.js'
 import { bootMachine } from './machine.js'
 import type { BoundInjection } from './moments.js'
 import { type LoadedPrograms, loadPrograms } from './programs.js'
@@ -20,6 +23,14 @@ export interface PreparedCell {
   readonly programs: LoadedPrograms
   readonly injections: readonly BoundInjection[]
   readonly expectations: readonly BoundExpectation[]
+  /** What all cells of the scenario may take together. */
+  readonly bounds: Bounds
+}
+
+/** What the cells of a scenario share. */
+export interface Surroundings {
+  readonly bounds: Bounds
+  readonly snapshots: SnapshotStore
 }
 
 /**
@@ -32,6 +43,8 @@ export function prepareCell(
   scenario: Scenario,
   cell: CellSpec,
   plugins: readonly Plugin[],
+  images: Images,
+  { bounds, snapshots }: Surroundings,
   problems: Problems,
 ): PreparedCell | null {
   const booted = tryBoot(scenario, cell, plugins)
@@ -41,21 +54,23 @@ export function prepareCell(
     }
     return null
   }
-  const { machine, boot } = booted
+  const { machine } = booted
+  let { boot } = booted
   const atBoot = cell.start.includes(AT_BOOT)
   if (atBoot && boot.sites.boot === undefined) {
     const message = `host "${cell.machine.host}" cannot be started at its boot`
     problems.add({ path: ['start'], at: 'value', message }, cell.name)
     return null
   }
-  const programs = loadPrograms(scenario, machine, boot, problems, cell.name)
+  const programs = loadPrograms(scenario, machine, boot, images, problems, cell.name)
   if (!programs.complete) return null
-  const context = { scenario, cell, machine, boot, labels: programs.labels, problems }
+  boot = { ...boot, areas: programs.areas }
+  const context = { scenario, cell, machine, boot, labels: programs.labels, problems, bounds, snapshots }
   for (const point of cell.start) {
     if (typeof point === 'string' || programs.labels.has(point.label)) continue
     problems.add({ path: ['start'], at: 'value', message: `unknown label "${point.label}"` }, cell.name)
   }
-  for (const number of scenario.schedule) {
+  for (const number of scenario.schedule.kind === 'list' ? scenario.schedule.cpus : []) {
     if (number < machine.cpus.length) continue
     const message = `the schedule names CPU ${number}, and the machine has ${machine.cpus.length}`
     problems.add(
@@ -72,7 +87,8 @@ export function prepareCell(
   })
   applySetup(context)
   // A run that begins with the boot prints itself what the boot prints.
-  return { scenario, cell, machine, boot: atBoot ? { ...boot, log: [] } : boot, programs, injections, expectations }
+  if (atBoot) boot = { ...boot, log: [] }
+  return { scenario, cell, machine, boot, programs, injections, expectations, bounds }
 }
 
 function tryBoot(scenario: Scenario, cell: CellSpec, plugins: readonly Plugin[]): ReturnType<typeof bootMachine> {

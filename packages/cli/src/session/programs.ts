@@ -1,10 +1,13 @@
-import type { Boot, Cpu, Machine, ProgramSite } from '@trapframe/core'
+import { type Boot, type Cpu, type Machine, type MemoryArea, type ProgramSite, UserError } from '@trapframe/core'
 import { AssemblyError, assemble } from '@trapframe/isa'
+import { type LoadedImage, loadImage } from '../elf/load.js'
 import { ScenarioError } from '../error/scenario-error.js'
-import { AT_BOOT, PROGRAMS, type ProgramName, type StartingPoint } from '../scenario/grammar.js'
+import { AT_BOOT, type ImageSpec, PROGRAMS, type ProgramName, type StartingPoint } from '../scenario/grammar.js'
 import type { Path } from '../scenario/place.js'
 import type { Problems } from '../scenario/problems.js'
+import { evaluate, type Quantity, QuantityError } from '../scenario/quantity.js'
 import type { ProgramText, Scenario } from '../scenario/scenario.js'
+import { type Images, imageError } from './images.js'
 import { type Room, roomAt } from './room.js'
 
 /** A line of a scenario's program, by the address of its code. */
@@ -22,6 +25,8 @@ export interface LoadedPrograms {
   readonly lines: ReadonlyMap<bigint, SourceLine>
   /** Labels of the host at which the scenario's own code stands. */
   readonly replaced: ReadonlySet<string>
+  /** Memory by owner: the host's areas with the pages of images. */
+  readonly areas: Boot['areas']
   /** All programs and all code were assembled. */
   readonly complete: boolean
   /** Puts a CPU at a starting point. */
@@ -33,22 +38,28 @@ export interface LoadedPrograms {
 /** The host's name of the site that each program runs at. */
 const SITES: Readonly<Record<ProgramName, string>> = { guest: 'guest', kernel: 'host' }
 
+/** The host's area that the pages of each program's image belong to. */
+const OWNERS: Readonly<Record<ProgramName, string>> = { guest: 'guest', kernel: 'host' }
+
 /**
- * Assembles the programs of a scenario and writes them to the host's sites, and its code to the host's labels. Code for a
- * label that the host does not have is left out. What is wrong goes to `problems`.
+ * Assembles the programs of a scenario and writes them to the host's sites, or loads their images, and its code to the
+ * host's labels. Code for a label that the host does not have is left out. What is wrong goes to `problems`.
  */
 export function loadPrograms(
   scenario: Scenario,
   machine: Machine,
   boot: Boot,
+  images: Images,
   problems: Problems,
   cell: string,
 ): LoadedPrograms {
   const loader = new Loader(scenario, machine, boot, problems, cell)
   const sites = new Map<ProgramName, ProgramSite>()
+  const loadedImages = new Map<ProgramName, PlacedImage>()
+  const areas: Record<string, readonly MemoryArea[]> = { ...boot.areas }
   for (const name of PROGRAMS) {
-    const text = scenario.programs[name]
-    if (text === undefined) continue
+    const program = scenario.programs[name]
+    if (program === undefined) continue
     const site = boot.sites[SITES[name]]
     if (site === undefined) {
       problems.add({ path: [name], at: 'key', message: `the host has no place for a "${name}" program` }, cell)
@@ -56,7 +67,14 @@ export function loadPrograms(
       continue
     }
     sites.set(name, site)
-    loader.load([name], text, site)
+    if (!('elf' in program)) {
+      loader.load([name], program, site)
+    } else {
+      const placed = loader.loadImage(name, program, images, site)
+      if (placed === undefined) continue
+      loadedImages.set(name, placed)
+      areas[OWNERS[name]] = [...(areas[OWNERS[name]] ?? []), ...placed.image.areas]
+    }
     if (!loader.labels.has(name)) loader.labels.set(name, site.origin)
   }
   const replaced = new Set<string>()
@@ -75,15 +93,25 @@ export function loadPrograms(
     lines,
     complete: loader.complete,
     replaced,
+    areas,
     enter(cpu, start) {
       const program = typeof start === 'string' ? start : start.program
       const site = program === AT_BOOT ? boot.sites.boot : sites.get(program)
       site?.enter(cpu)
-      const address = typeof start === 'string' ? undefined : labels.get(start.label)
+      const placed = program === AT_BOOT ? undefined : loadedImages.get(program)
+      // Ring 3 may have an address space of its own.
+      if (placed !== undefined && cpu.space !== machine.cpu.space) placed.image.mapInto(cpu.space)
+      const address = typeof start === 'string' ? placed?.entry : labels.get(start.label)
       if (address !== undefined) cpu.rip = address
     },
     atEnd: (cpu) => ends.some(({ address, cpl }) => cpu.rip === address && (cpl === undefined || cpu.cpl === cpl)),
   }
+}
+
+/** An image with the address at which it begins. */
+interface PlacedImage {
+  readonly image: LoadedImage
+  readonly entry: bigint
 }
 
 /** Assembles text after text into the machine; each knows the labels of those before it. */
@@ -95,6 +123,7 @@ class Loader {
   complete = true
   readonly #scenario: Scenario
   readonly #machine: Machine
+  readonly #boot: Boot
   readonly #hostPlaces: ReadonlySet<bigint>
   readonly #problems: Problems
   readonly #cell: string
@@ -103,6 +132,7 @@ class Loader {
     this.labels = new Map(boot.labels)
     this.#scenario = scenario
     this.#machine = machine
+    this.#boot = boot
     this.#hostPlaces = new Set(boot.labels.values())
     this.#problems = problems
     this.#cell = cell
@@ -139,6 +169,56 @@ class Loader {
       if (!(error instanceof AssemblyError)) throw error
       this.#problems.addError(error, this.#cell)
       this.complete = false
+    }
+  }
+
+  /** Loads an image; its symbols become labels, and one whose name is taken is called `guest.name`. */
+  loadImage(name: ProgramName, spec: ImageSpec, images: Images, site: ProgramSite): PlacedImage | undefined {
+    const read = images.get(name)
+    if (read === undefined) {
+      this.complete = false
+      return undefined
+    }
+    try {
+      const base = spec.base && this.#resolve(spec.base, this.labels, name, 'base')
+      if (spec.base !== undefined && base === undefined) return undefined
+      const image = loadImage(read, this.#machine, this.#boot, site, base)
+      const known = new Map([...image.symbols, ...this.labels, ...image.symbols])
+      const entry =
+        spec.entry === undefined
+          ? BigInt.asUintN(64, read.entry + image.base)
+          : this.#resolve(spec.entry, known, name, 'entry')
+      const end = spec.end && this.#resolve(spec.end, known, name, 'end')
+      if (entry === undefined || (spec.end !== undefined && end === undefined)) return undefined
+      for (const [symbol, address] of image.symbols) {
+        this.labels.set(this.labels.has(symbol) ? `${name}.${symbol}` : symbol, address)
+      }
+      if (!this.labels.has(name)) this.labels.set(name, entry)
+      if (end !== undefined) this.ends.push({ address: end, cpl: site.cpl })
+      return { image, entry }
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error
+      this.#problems.addError(imageError(this.#scenario, name, error), this.#cell)
+      this.complete = false
+      return undefined
+    }
+  }
+
+  #resolve(
+    quantity: Quantity,
+    known: ReadonlyMap<string, bigint>,
+    name: ProgramName,
+    key: 'entry' | 'end' | 'base',
+  ): bigint | undefined {
+    try {
+      return evaluate(quantity, known)
+    } catch (error) {
+      if (!(error instanceof QuantityError)) throw error
+      const message = error.message.replace('label', 'symbol')
+      const hint = error.hint?.replace(/^labels:/, 'symbols:')
+      this.#problems.add({ path: [name, key], at: 'value', message, hint }, this.#cell)
+      this.complete = false
+      return undefined
     }
   }
 }

@@ -158,6 +158,14 @@ describe('several CPUs', () => {
     expect(await order('[1, 1, 1, 0]')).toBe('11100')
   })
 
+  test('step by a seed: the same one, the same run', async () => {
+    const orders = await Promise.all([3, 3, 4].map((seed) => order(`{ seed: ${seed} }`)))
+    expect(orders[0]).toBe(orders[1])
+    expect(orders[0]).not.toBe(orders[2])
+    expect([...orders[0]!].sort().join('')).toBe('00111')
+    expect(await order('round-robin')).toBe('01011')
+  })
+
   test('have their own starting points and outcomes', async () => {
     const { run } = await runOnly(`${text('[]').replace('  nop\n  nop\n  nop', '  cli\n  hlt')}`)
     expect(run.outcomes).toEqual(['done', 'halted'])

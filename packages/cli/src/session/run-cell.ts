@@ -1,14 +1,26 @@
-import { type Cpu, checkedStep, MachineError, type Place, step, type TraceEntry, UserError } from '@trapframe/core'
+import {
+  ARRIVING,
+  type Cpu,
+  canStep,
+  checkedStep,
+  hasDeliverableEvent,
+  MachineError,
+  nextCpu,
+  type Observer,
+  type Place,
+  STATUS,
+  step,
+  type TraceEntry,
+  UserError,
+} from '@trapframe/core'
 import { checkInvariants, INVARIANTS } from '@trapframe/explore'
 import { ScenarioError } from '../error/scenario-error.js'
 import type { Scenario } from '../scenario/scenario.js'
 import { DELIVERY_VIEWS } from '../verbs/slots.js'
 import type { CellRun, Outcome, Step, Violation } from './cell-run.js'
 import { Moments } from './moments.js'
-import { hasDeliverableEvent } from './pending.js'
 import type { PreparedCell } from './prepare.js'
 import { Recorder } from './recorder.js'
-import { nextCpu } from './schedule.js'
 import { regionFinder, symbolizer } from './symbols.js'
 
 export interface RunOptions {
@@ -16,6 +28,15 @@ export interface RunOptions {
   readonly check?: boolean
   /** Keep every step, not only the deliveries. */
   readonly history?: boolean
+  /** Sees the run too. */
+  readonly watcher?: RunWatcher
+}
+
+/** Sees a run step by step, beside the recorder. */
+export interface RunWatcher {
+  readonly observer: Observer
+  /** A step was made, and nothing else has happened since. */
+  stepped(step: Step, cpu: Cpu): void
 }
 
 /** What a run leaves: the run itself, and injections whose moment did not come. */
@@ -30,7 +51,7 @@ export interface Finished {
  * @throws ScenarioError when the run meets what the model does not have, with the line of the program where there is one
  */
 export function runCell(prepared: PreparedCell, options: RunOptions = {}): Finished {
-  const { scenario, cell, machine, boot, programs, injections, expectations } = prepared
+  const { scenario, cell, machine, boot, programs, injections, expectations, bounds } = prepared
   const views = new Map(machine.contributions(DELIVERY_VIEWS).map(({ name, value }) => [name, value] as const))
   const regionOf = regionFinder(machine, boot)
   const recorder = new Recorder(views, regionOf)
@@ -39,11 +60,11 @@ export function runCell(prepared: PreparedCell, options: RunOptions = {}): Finis
   const violations: Violation[] = []
   const trace: TraceEntry[] = []
   const observers = [recorder.observer, ...expectations.flatMap(({ check }) => check.observer ?? [])]
+  if (options.watcher !== undefined) observers.push(options.watcher.observer)
   const release = observers.map((observer) => machine.observe(observer))
   if (expectations.some(({ check }) => check.trace)) release.push(machine.trace.record((entry) => trace.push(entry)))
 
-  const canStep = (cpu: Cpu): boolean =>
-    cell.start.length > 0 && !cpu.isShutdown && (hasDeliverableEvent(cpu) || !(cpu.halted || programs.atEnd(cpu)))
+  const ready = (cpu: Cpu): boolean => cell.start.length > 0 && canStep(cpu) && (wakes(cpu) || !programs.atEnd(cpu))
 
   let taken = 0
   try {
@@ -52,7 +73,8 @@ export function runCell(prepared: PreparedCell, options: RunOptions = {}): Finis
     while (taken < scenario.steps) {
       const number = taken + 1
       moments.beforeStep(number)
-      let chosen = nextCpu(number, scenario.schedule, last, machine.cpus.length, (id) => canStep(machine.cpus[id]!))
+      const position = { steps: taken, last }
+      let chosen = nextCpu(scenario.schedule, position, machine.cpus.length, (id) => ready(machine.cpus[id]!))
       if (chosen === null) {
         if (!moments.awaitsStep(number)) break
         chosen = last
@@ -63,19 +85,24 @@ export function runCell(prepared: PreparedCell, options: RunOptions = {}): Finis
       const source = programs.lines.get(cpu.rip)
       const injected = moments.takeFresh(chosen)
       recorder.begin(number, cpu)
-      const kind = canStep(cpu) ? advance(prepared, cpu, options.check === true) : 'idle'
+      const kind = ready(cpu) ? advance(prepared, cpu, options.check === true) : 'idle'
       const entry = recorder.end(kind, injected, source)
       if (options.history) history.push(entry)
+      options.watcher?.stepped(entry, cpu)
       for (const { invariant, message, cpu: id } of checkInvariants(machine, boot)) {
+        // Reports want the first of each, and some more.
+        if (violations.length > MOST_VIOLATIONS && violations.some((one) => one.invariant === invariant)) continue
         violations.push({ invariant, message, cpu: id, step: number })
       }
+      const { deliveries, log } = recorder
+      bounds.checkStep(number, deliveries.length + log.length + trace.length + history.length, cell.name)
       if (kind !== 'idle') moments.arrived(cpu)
     }
   } finally {
     for (const end of release) end()
   }
 
-  const outcomes = machine.cpus.map((cpu) => outcomeOf(cpu, canStep(cpu)))
+  const outcomes = machine.cpus.map((cpu) => outcomeOf(cpu, ready(cpu)))
   const nameOf = symbolizer(programs.labels)
   const run: CellRun = {
     machine,
@@ -96,11 +123,16 @@ export function runCell(prepared: PreparedCell, options: RunOptions = {}): Finis
   return { run, missed: moments.missed() }
 }
 
+const MOST_VIOLATIONS = 10_000
+
 const WORST: readonly Outcome[] = ['shutdown', 'running', 'halted', 'done']
 
-function outcomeOf(cpu: Cpu, canStep: boolean): Outcome {
+/** Whether a CPU that has come to the end of its program goes on nevertheless. */
+const wakes = (cpu: Cpu): boolean => hasDeliverableEvent(cpu) || (cpu.words[STATUS]! & ARRIVING) !== 0
+
+function outcomeOf(cpu: Cpu, ready: boolean): Outcome {
   if (cpu.isShutdown) return 'shutdown'
-  if (canStep) return 'running'
+  if (ready) return 'running'
   return cpu.halted ? 'halted' : 'done'
 }
 

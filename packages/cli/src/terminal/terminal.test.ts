@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { pad, painter, width, wrap } from './style.js'
-import { wantsColor } from './terminal.js'
+import { wantsColor, wantsProgress } from './terminal.js'
 
 describe('colours', () => {
   test.each([
@@ -30,4 +30,12 @@ test('long text is wrapped at blanks, and in the middle of a word only where the
   expect(wrap('one two three', 20)).toEqual(['one two three'])
   expect(wrap('one two three four', 10)).toEqual(['one two', '  three', '  four'])
   expect(wrap('abcdefghijkl', 5)).toEqual(['abcde', '  fgh', '  ijk', '  l'])
+})
+
+test('progress is for terminals, and neither for CI nor for TERM=dumb', () => {
+  expect(wantsProgress(true, {})).toBe(true)
+  expect(wantsProgress(false, {})).toBe(false)
+  expect(wantsProgress(true, { CI: 'true' })).toBe(false)
+  expect(wantsProgress(true, { CI: '' })).toBe(true)
+  expect(wantsProgress(true, { TERM: 'dumb' })).toBe(false)
 })

@@ -7,12 +7,16 @@ export interface Output {
   readonly color: boolean
   /** Columns of the terminal, or what COLUMNS says in a pipe or a file; undefined for whatever is usual. */
   readonly columns: number | undefined
+  /** Somebody is looking, and a line can be written over: progress may be shown. */
+  readonly live: boolean
 }
 
 /** What a command talks to: results on `out`, everything about the command itself on `err`. */
 export interface Terminal {
   readonly out: Output
   readonly err: Output
+  /** Variables of the process. */
+  readonly environment: Environment
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -22,6 +26,7 @@ export function processTerminal(environment: Environment = process.env): Termina
   return {
     out: streamOutput(process.stdout, environment),
     err: streamOutput(process.stderr, environment),
+    environment,
   }
 }
 
@@ -37,6 +42,7 @@ function streamOutput(stream: WriteStream, environment: Environment): Output {
     },
     color: wantsColor(stream.isTTY === true, environment),
     columns: stream.isTTY ? stream.columns : Number(environment.COLUMNS) || undefined,
+    live: wantsProgress(stream.isTTY === true, environment),
   }
 }
 
@@ -51,8 +57,20 @@ export function wantsColor(isTerminal: boolean, environment: Environment): boole
   return isTerminal && environment.TERM !== 'dumb'
 }
 
+/** Whether a stream is a terminal that somebody looks at and whose lines can be written over: not in CI, not where `TERM=dumb`. */
+export function wantsProgress(isTerminal: boolean, environment: Environment): boolean {
+  return isTerminal && environment.TERM !== 'dumb' && !environment.CI
+}
+
 /** A terminal that keeps what it is told, for tests and for commands that another program calls. */
-export function memoryTerminal(options: { readonly color?: boolean; readonly columns?: number } = {}): Terminal & {
+export function memoryTerminal(
+  options: {
+    readonly color?: boolean
+    readonly columns?: number
+    readonly live?: boolean
+    readonly environment?: Environment
+  } = {},
+): Terminal & {
   readonly text: { readonly out: string; readonly err: string }
 } {
   const text = { out: '', err: '' }
@@ -62,6 +80,7 @@ export function memoryTerminal(options: { readonly color?: boolean; readonly col
     },
     color: options.color ?? false,
     columns: options.columns,
+    live: options.live ?? false,
   })
-  return { out: output('out'), err: output('err'), text }
+  return { out: output('out'), err: output('err'), environment: options.environment ?? {}, text }
 }

@@ -1,4 +1,4 @@
-import { type CpuModel, defineSlot, type Machine, type Slot } from '@trapframe/core'
+import { type CpuModel, defineSlot, type Machine, type Plugin, type Slot } from '@trapframe/core'
 
 /** What a vector and the model disagree on: the first field that differs. */
 export interface Mismatch {
@@ -6,6 +6,14 @@ export interface Mismatch {
   readonly field: string
   readonly expected: string
   readonly actual: string
+}
+
+/** What a machine has for vectors that need more than a CPU. */
+export interface VectorHost {
+  /** Vectors of equal names share a machine. */
+  readonly name: string
+  /** Plugins that it has besides the runner's. */
+  plugins(): readonly Plugin[]
 }
 
 /** One recorded experiment, ready to be played. */
@@ -17,7 +25,9 @@ export interface Vector {
   readonly disputed?: string
   /** The CPU that it was recorded on. */
   readonly cpu: CpuModel
-  /** Plays it on a machine with that CPU, made by the runner and shared by vectors of equal CPUs. */
+  /** What its machine has besides. */
+  readonly host?: VectorHost
+  /** Plays it on a machine with that CPU, made by the runner and shared by vectors of equal CPUs and hosts. */
   play(machine: Machine): Mismatch | null
 }
 

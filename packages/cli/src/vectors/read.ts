@@ -84,6 +84,14 @@ function* lines(path: string): Generator<string> {
   }
 }
 
+/** A file that says it holds more would not fit into one text, and may be made to fill the memory. */
+const MOST_CHARACTERS = 1 << 28
+
+const tooLong = (path: string): VectorFileError =>
+  new VectorFileError('vector-file', `${path} is too long`, {
+    hint: `most: ${MOST_CHARACTERS >> 20} MiB of text; split it`,
+  })
+
 function readText(path: string): string {
   let bytes: Buffer
   try {
@@ -95,11 +103,14 @@ function readText(path: string): string {
       missing ? `no such file: ${path}` : `cannot read ${path}: ${(error as Error).message}`,
     )
   }
+  if (bytes.length > MOST_CHARACTERS) throw tooLong(path)
   if (!path.endsWith('.gz')) return bytes.toString('utf8')
   try {
-    return gunzipSync(bytes).toString('utf8')
+    return gunzipSync(bytes, { maxOutputLength: MOST_CHARACTERS }).toString('utf8')
   } catch (error) {
-    const truncated = (error as NodeJS.ErrnoException).code === 'Z_BUF_ERROR'
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ERR_BUFFER_TOO_LARGE') throw tooLong(path)
+    const truncated = code === 'Z_BUF_ERROR'
     throw new VectorFileError('vector-gzip', `${path} is ${truncated ? 'a truncated gzip file' : 'no gzip file'}`, {
       hint: truncated
         ? 'copy it again: its end is missing'

@@ -1,4 +1,4 @@
-import { type CpuModel, createMachine, type Machine, type Plugin } from '@trapframe/core'
+import { createMachine, type Machine, type Plugin } from '@trapframe/core'
 import type { Mismatch, Vector } from './format.js'
 
 export interface Tally {
@@ -21,14 +21,17 @@ export interface VectorReport extends Tally {
 /** How many failures a report lists. */
 const LISTED_FAILURES = 50
 
-/** Plays vectors on machines with `plugins`, one machine for each kind of CPU, and counts. Disputed ones are skipped. */
+/** Machines that are kept for the next vector of their kind. */
+const MOST_MACHINES = 64
+
+/** Plays vectors on machines with `plugins`, one machine for each kind of CPU and host, and counts. Disputed ones are skipped. */
 export function runVectors(vectors: Iterable<Vector>, plugins: readonly Plugin[]): VectorReport {
   const report: VectorReport = { total: 0, passed: 0, failed: 0, skipped: 0, groups: {}, failures: [] }
   const machines = new Map<string, Machine>()
   for (const vector of vectors) {
     report.groups[vector.group] ??= { total: 0, passed: 0, failed: 0, skipped: 0 }
     const tallies = [report, report.groups[vector.group]!]
-    const mismatch = vector.disputed === undefined ? vector.play(machineFor(vector.cpu, machines, plugins)) : null
+    const mismatch = vector.disputed === undefined ? vector.play(machineFor(vector, machines, plugins)) : null
     const result = vector.disputed !== undefined ? 'skipped' : mismatch === null ? 'passed' : 'failed'
     for (const tally of tallies) {
       tally.total++
@@ -41,11 +44,15 @@ export function runVectors(vectors: Iterable<Vector>, plugins: readonly Plugin[]
   return report
 }
 
-function machineFor(cpu: CpuModel, machines: Map<string, Machine>, plugins: readonly Plugin[]): Machine {
-  const key = [cpu.vendor, cpu.linearAddressBits, ...[...cpu.features].sort()].join(' ')
+function machineFor({ cpu, host }: Vector, machines: Map<string, Machine>, plugins: readonly Plugin[]): Machine {
+  const key = [host?.name ?? '', cpu.vendor, cpu.linearAddressBits, ...[...cpu.features].sort()].join(' ')
   let machine = machines.get(key)
   if (machine === undefined) {
-    machine = createMachine({ cpu, plugins })
+    const own = host?.plugins() ?? []
+    const others = plugins.filter(({ name }) => !own.some((plugin) => plugin.name === name))
+    machine = createMachine({ cpu, plugins: [...others, ...own] })
+    // A file may name as many kinds of CPU as it has lines.
+    if (machines.size >= MOST_MACHINES) machines.clear()
     machines.set(key, machine)
   }
   return machine

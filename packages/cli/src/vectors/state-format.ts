@@ -108,6 +108,13 @@ function pageCount(value: unknown, what: string): number {
 }
 
 function initialState(value: unknown): InitialState {
+  const read = readInitialState(value)
+  const pages = read.pages.reduce((sum, { count }) => sum + count, 0)
+  if (pages <= MOST_PAGES) return read
+  throw new Error(`initial.pages are ${pages} pages together, and ${MOST_PAGES} is the most`)
+}
+
+function readInitialState(value: unknown): InitialState {
   const state = object(value, 'initial')
   const gpr = object(state.gpr, 'initial.gpr')
   const blocking = object(state.blocking, 'initial.blocking')

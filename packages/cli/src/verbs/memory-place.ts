@@ -15,12 +15,12 @@ const BYTE_LIST = z.union([
 /** A place in memory and what is there: `{ address: counter, u64: 1 }`, `{ address: frame, u64: [0, handler, 0x10] }`. */
 export const MEMORY_PLACE = z
   .strictObject({
-    address: quantity,
-    bytes: BYTE_LIST.optional(),
-    u8: oneOrMore(quantity).optional(),
-    u16: oneOrMore(quantity).optional(),
-    u32: oneOrMore(quantity).optional(),
-    u64: oneOrMore(quantity).optional(),
+    address: quantity.describe('of the first byte'),
+    bytes: BYTE_LIST.describe('"de ad be ef" or a list of numbers').optional(),
+    u8: oneOrMore(quantity).describe('bytes, little-endian').optional(),
+    u16: oneOrMore(quantity).describe('words of 2 bytes, little-endian').optional(),
+    u32: oneOrMore(quantity).describe('words of 4 bytes, little-endian').optional(),
+    u64: oneOrMore(quantity).describe('words of 8 bytes, little-endian').optional(),
   })
   .refine((place) => Object.keys(place).length === 2, {
     message: 'a place in memory needs one of bytes, u8, u16, u32 and u64',

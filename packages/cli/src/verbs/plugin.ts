@@ -1,13 +1,23 @@
 import { definePlugin, type Plugin, type PluginHost } from '@trapframe/core'
+import { addExplainers } from '../explain/plugin.js'
 import { BLOCKING, PENDING } from './expect/blocking.js'
 import { OUTCOME, PRIVILEGE, STACK_LEVEL } from './expect/end.js'
+import { FACTS } from './expect/facts.js'
+import { FLAG_VALUES } from './expect/flags.js'
 import { FRAME } from './expect/frame.js'
 import { KEEPS, VIOLATES } from './expect/invariants.js'
 import { MEMORY } from './expect/memory.js'
 import { NEVER } from './expect/never.js'
 import { MSR_VALUES, REGISTER_VALUES } from './expect/registers.js'
 import { DELIVERED, EVENTS, LOG, TRACE } from './expect/sequence.js'
-import { DEBUG_INJECTION, INTERRUPT_INJECTION, MACHINE_CHECK_INJECTION, NMI_INJECTION } from './inject/events.js'
+import { SNAPSHOT } from './expect/snapshot.js'
+import {
+  DEBUG_INJECTION,
+  INTERRUPT_INJECTION,
+  MACHINE_CHECK_INJECTION,
+  NMI_INJECTION,
+  TIME_INJECTION,
+} from './inject/events.js'
 import { SET_BLOCKING } from './setup/blocking.js'
 import { MAP, SET_MEMORY, UNMAP } from './setup/memory.js'
 import { SET_MSRS, SET_REGISTERS } from './setup/registers.js'
@@ -28,6 +38,7 @@ const INJECTED = {
   mc: MACHINE_CHECK_INJECTION,
   interrupt: INTERRUPT_INJECTION,
   db: DEBUG_INJECTION,
+  time: TIME_INJECTION,
 }
 
 const EXPECTED = {
@@ -35,6 +46,7 @@ const EXPECTED = {
   keeps: KEEPS,
   outcome: OUTCOME,
   registers: REGISTER_VALUES,
+  flags: FLAG_VALUES,
   cpl: PRIVILEGE,
   stackLevel: STACK_LEVEL,
   msr: MSR_VALUES,
@@ -47,6 +59,8 @@ const EXPECTED = {
   blocking: BLOCKING,
   pending: PENDING,
   trace: TRACE,
+  facts: FACTS,
+  snapshot: SNAPSHOT,
 }
 
 const VIEWS = { fred: FRED_VIEW, idt: IDT_VIEW }
@@ -61,6 +75,7 @@ export function verbs(): Plugin {
       for (const [name, verb] of Object.entries(SET_UP)) host.add(SETUPS, name, verb)
       for (const [name, verb] of Object.entries(INJECTED)) host.add(INJECTIONS, name, verb)
       for (const [name, view] of Object.entries(VIEWS)) host.add(DELIVERY_VIEWS, name, view)
+      addExplainers(host)
     },
   })
 }

@@ -4,6 +4,7 @@ import type { Path } from '../scenario/place.js'
 import type { Quantity } from '../scenario/quantity.js'
 import type { CellRun } from '../session/cell-run.js'
 import type { FrameFields } from '../session/delivery.js'
+import type { SnapshotStore } from '../snapshot/store.js'
 
 /** What a verb can ask about the cell that it is bound to, before the run. */
 export interface VerbContext {
@@ -13,6 +14,10 @@ export interface VerbContext {
   readonly labels: ReadonlyMap<string, bigint>
   /** The CPU that is spoken of; CPU 0 where the scenario names none. */
   readonly cpu: Cpu
+  /** Name of the cell; empty where there is no matrix. */
+  readonly cell: string
+  /** The snapshots that lie beside the scenario. */
+  readonly snapshots: SnapshotStore
   /** The scenario names the CPU. */
   readonly cpuGiven: boolean
   /** The address that a quantity stands for. `path` leads to it from the verb's value. Does not return where a label is unknown. */
@@ -76,6 +81,8 @@ export interface DeliveryView {
   decode(bytes: Uint8Array, event: { readonly hasErrorCode: boolean }): FrameFields
   /** What reports say about a frame beside its place and size: `type 2 vector 2`, `NMI bit`. */
   readonly notes?: (fields: FrameFields) => readonly string[]
+  /** The quadwords of a frame from the top down, for pictures: name, value, and what it says beside. */
+  readonly quadwords?: (fields: FrameFields) => readonly (readonly [name: string, value: bigint, meaning?: string])[]
   /** The stack level that a CPU runs at; left out where the mechanism has none. */
   readonly stackLevel?: (cpu: Cpu) => number
 }

@@ -1,5 +1,6 @@
 import type { Cpu } from '@trapframe/core'
 import { CONFIG_CSL, decodeFrame, IA32_FRED_CONFIG } from '@trapframe/fred'
+import type { FrameFields } from '../session/delivery.js'
 import type { DeliveryView } from './slots.js'
 
 /** Bits of a FRED frame that are worth a word. */
@@ -9,6 +10,13 @@ const NOTED: readonly (readonly [field: string, note: string])[] = [
   ['stiBlocking', 'STI blocking'],
   ['waitForEndbranch', 'waiting for ENDBRANCH'],
 ]
+
+const big = (value: FrameFields[string]): bigint => BigInt(value ?? 0)
+
+const fredBits = (fields: FrameFields): string =>
+  NOTED.filter(([field]) => fields[field] === true)
+    .map(([, note]) => `, ${note}`)
+    .join('')
 
 /** The frame of FRED: 64 bytes, always with room for an error code. */
 export const FRED_VIEW: DeliveryView = {
@@ -21,6 +29,16 @@ export const FRED_VIEW: DeliveryView = {
     ...(Number(fields.length) > 0 ? [`length ${fields.length}`] : []),
     ...(fields.eventData === undefined || fields.eventData === 0n ? [] : [`data ${fields.eventData.toString(16)}`]),
     ...NOTED.filter(([field]) => fields[field] === true).map(([, note]) => note),
+  ],
+  quadwords: (fields) => [
+    ['reserved', 0n],
+    ['event data', big(fields.eventData)],
+    ['SS', big(fields.ss), `type ${fields.type}, vector ${fields.vector}${fredBits(fields)}`],
+    ['RSP', fields.rsp],
+    ['RFLAGS', fields.rflags],
+    ['CS', big(fields.cs), `stack level ${fields.stackLevel}`],
+    ['RIP', fields.rip],
+    ['error code', big(fields.errorCode)],
   ],
   stackLevel: (cpu: Cpu) => {
     const msr = cpu.machine.msrs.get(IA32_FRED_CONFIG)
@@ -43,4 +61,12 @@ export const IDT_VIEW: DeliveryView = {
       ss: Number(quad(4) & 0xffffn),
     }
   },
+  quadwords: (fields) => [
+    ['SS', big(fields.ss)],
+    ['RSP', fields.rsp],
+    ['RFLAGS', fields.rflags],
+    ['CS', big(fields.cs)],
+    ['RIP', fields.rip],
+    ...(fields.errorCode === undefined ? [] : [['error code', big(fields.errorCode)] as const]),
+  ],
 }

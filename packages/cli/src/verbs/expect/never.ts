@@ -4,22 +4,31 @@ import { text } from '../../scenario/schema.js'
 import { hex } from '../../session/symbols.js'
 import { canonicalEventName, EVENT_NAMES } from '../event-names.js'
 import { type Check, expectationVerb, type VerbContext } from '../slots.js'
+import { fitsPattern, patternText, TRACE_PATTERN, tracePattern } from '../trace-pattern.js'
 
 const WRITERS = ['delivery', 'software'] as const satisfies readonly Writer[]
 
 const SCHEMA = z
-  .strictObject({ write: text.optional(), by: z.enum(WRITERS).optional(), event: text.optional() })
-  .refine(({ write, event }) => (write === undefined) !== (event === undefined), {
-    message: '"never" needs either "write" or "event"',
+  .strictObject({
+    write: text.describe('an area or a stack region that nobody writes to').optional(),
+    by: z.enum(WRITERS).describe('with "write": who does not').optional(),
+    event: text.describe('an event that is not delivered').optional(),
+    log: text.describe('a text that no line of the log contains').optional(),
+    trace: TRACE_PATTERN.describe('an entry that the trace does not have').optional(),
+  })
+  .refine((one) => [one.write, one.event, one.log, one.trace].filter((part) => part !== undefined).length === 1, {
+    message: '"never" needs one of "write", "event", "log" and "trace"',
   })
   .refine(({ write, by }) => by === undefined || write !== undefined, { message: '"by" goes with "write"' })
 
 /** `never: { write: guest, by: delivery }`, `never: { event: "#DF" }`. */
 export const NEVER = expectationVerb({
-  summary: 'something that does not happen: write (an area or stack region, by whom), event',
+  summary: 'something that does not happen: write (an area or stack region, by whom), event, log, trace',
   schema: SCHEMA,
-  bind({ write, by, event }, context) {
-    return write === undefined ? neverEvent(event!, context) : neverWritten(write, by, context)
+  bind({ write, by, event, log, trace }, context) {
+    if (write !== undefined) return neverWritten(write, by, context)
+    if (log !== undefined) return neverLogged(log)
+    return trace === undefined ? neverEvent(event!, context) : neverTraced(trace, context)
   },
 })
 
@@ -64,6 +73,30 @@ function neverEvent(written: string, context: VerbContext): Check {
         expected: `no ${name}`,
         actual: met === undefined ? 'none' : `${name} at step ${met.step}, from ${run.nameOf(met.from.rip)}`,
       }
+    },
+  }
+}
+
+function neverLogged(part: string): Check {
+  return {
+    verdict({ log }) {
+      const line = log.find((one) => one.includes(part))
+      return {
+        holds: line === undefined,
+        expected: `no ${JSON.stringify(part)} in the log`,
+        actual: line ?? 'no such line',
+      }
+    },
+  }
+}
+
+function neverTraced(written: z.output<typeof TRACE_PATTERN>, context: VerbContext): Check {
+  const pattern = tracePattern(written, ['trace'], context)
+  return {
+    trace: true,
+    verdict({ trace }) {
+      const met = trace.filter((entry) => fitsPattern(pattern, entry)).length
+      return { holds: met === 0, expected: `no ${patternText(pattern)}`, actual: met === 0 ? 'none' : `${met} of them` }
     },
   }
 }

@@ -1,10 +1,8 @@
-import type { TraceEntry, TraceEvents, TraceType } from '@trapframe/core'
 import { z } from 'zod'
-import { describe } from '../../scenario/issues.js'
-import { parseQuantity, QuantityError } from '../../scenario/quantity.js'
 import { integer, oneOrMore, text } from '../../scenario/schema.js'
 import { canonicalEventName, EVENT_NAMES } from '../event-names.js'
-import { expectationVerb, type VerbContext, type Verdict } from '../slots.js'
+import { expectationVerb, type Verdict } from '../slots.js'
+import { fitsPattern, patternText, TRACE_PATTERN, tracePattern } from '../trace-pattern.js'
 
 /** Whether all of `wanted` come in this order, with anything in between; else the number of the first that does not. */
 function inOrder<Wanted, Item>(
@@ -69,36 +67,16 @@ export const LOG = expectationVerb({
   }),
 })
 
-/** What entries of a trace have, by type. */
-const FIELDS: { readonly [T in TraceType]: readonly (keyof TraceEvents[T] & string)[] } = {
-  instruction: ['cpu', 'rip', 'text', 'cpl'],
-  event: ['cpu', 'event', 'eventType', 'vector', 'errorCode', 'nested', 'mechanism', 'rip', 'rsp', 'cpl'],
-  'stack-switch': ['cpu', 'from', 'to', 'why'],
-  push: ['cpu', 'address', 'bytes'],
-  read: ['cpu', 'address', 'bytes'],
-  'msr-write': ['cpu', 'index', 'name', 'value'],
-  fault: ['cpu', 'fault', 'errorCode', 'during', 'rip'],
-  return: ['cpu', 'mnemonic', 'rip', 'rsp', 'cpl'],
-  shutdown: ['cpu', 'during'],
-  dispatch: ['cpu', 'routine'],
-  log: ['cpu', 'text'],
-}
-
-interface Pattern {
-  readonly type: string
-  readonly fields: readonly { readonly name: string; readonly written: unknown; readonly number: bigint | undefined }[]
-}
-
 /** `trace: [{ type: stack-switch, why: IST2 }, { type: return }]`: entries in this order, with others in between. */
 export const TRACE = expectationVerb({
   summary: 'entries of the trace in this order: type, and any fields of it',
-  schema: z.array(z.looseObject({ type: text })).min(1),
+  schema: z.array(TRACE_PATTERN).min(1),
   bind(written, context) {
-    const patterns = written.map((entry, i) => patternOf(entry, i, context))
+    const patterns = written.map((entry, i) => tracePattern(entry, [i], context))
     return {
       trace: true,
       verdict(run): Verdict {
-        const met = inOrder(patterns, run.trace, fits)
+        const met = inOrder(patterns, run.trace, fitsPattern)
         const missing = patterns[met]
         return {
           holds: missing === undefined,
@@ -109,47 +87,3 @@ export const TRACE = expectationVerb({
     }
   },
 })
-
-function patternOf(
-  { type, ...fields }: { type: string; [field: string]: unknown },
-  i: number,
-  context: VerbContext,
-): Pattern {
-  context.oneOf(type, Object.keys(FIELDS), 'trace types', [i, 'type'])
-  const known = FIELDS[type as TraceType]
-  return {
-    type,
-    fields: Object.entries(fields).map(([name, value]) => {
-      context.oneOf(name, known, 'fields', [i, name], 'key')
-      return { name, written: value, number: numberOf(value, context) }
-    }),
-  }
-}
-
-/** The number that a value stands for; undefined for text that is no label. */
-function numberOf(value: unknown, { labels, address }: VerbContext): bigint | undefined {
-  if (typeof value === 'boolean' || value === null) return undefined
-  try {
-    const quantity = parseQuantity(value)
-    return quantity.every(({ value: term }) => typeof term === 'bigint' || labels.has(term))
-      ? address(quantity)
-      : undefined
-  } catch (error) {
-    if (error instanceof QuantityError) return undefined
-    throw error
-  }
-}
-
-function fits({ type, fields }: Pattern, entry: TraceEntry): boolean {
-  if (entry.type !== type) return false
-  return fields.every(({ name, written, number }) => {
-    const value = (entry as unknown as Record<string, unknown>)[name]
-    if (typeof value === 'bigint' || typeof value === 'number') return number !== undefined && BigInt(value) === number
-    return value === written
-  })
-}
-
-const patternText = ({ type, fields }: Pattern): string =>
-  fields.length === 0
-    ? type
-    : `${type} with ${fields.map(({ name, written }) => `${name} ${describe(written)}`).join(', ')}`

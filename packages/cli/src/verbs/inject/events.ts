@@ -1,4 +1,5 @@
 import {
+  advanceTime,
   DR6_BREAKPOINTS,
   DR6_BS,
   EXTERNAL_INTERRUPT,
@@ -53,4 +54,15 @@ export const DEBUG_INJECTION = injectionVerb({
   }),
   describe: () => '#DB',
   inject: (cpu, { conditions }) => pendDebugTrap(cpu, conditions),
+})
+
+/** The longest time that can pass at once: about a day. */
+const MOST_NANOSECONDS = 1e14
+
+/** `{ event: time, ns: 1000000 }`: time passes, which it does not do by itself. No CPU is told. */
+export const TIME_INJECTION = injectionVerb({
+  summary: 'time passes: ns',
+  schema: z.strictObject({ ns: integer(1, MOST_NANOSECONDS) }),
+  describe: ({ ns }) => `${ns} ns pass`,
+  inject: (cpu, { ns }) => advanceTime(cpu.machine, BigInt(ns)),
 })

@@ -1,9 +1,10 @@
-import { type Cpu, PAGE_SIZE, pageFlags } from '@trapframe/core'
+import { type Machine, PAGE_SIZE, pageFlags } from '@trapframe/core'
 import { z } from 'zod'
+import { LIMITS } from '../../scenario/limits.js'
 import { integer, quantity } from '../../scenario/schema.js'
 import { hex } from '../../session/symbols.js'
 import { MEMORY_PLACE, resolvePlace } from '../memory-place.js'
-import { setupVerb } from '../slots.js'
+import { setupVerb, type VerbContext } from '../slots.js'
 
 /** `memory: [{ address: counter, u64: 1 }]`: written whatever the page allows. */
 export const SET_MEMORY = setupVerb({
@@ -37,20 +38,29 @@ export const MAP = setupVerb({
     )
     .min(1),
   apply(areas, context) {
+    const { space } = context.cpu
+    const frames = new Map(space.pages().map(({ address, physical }) => [address, physical]))
     areas.forEach(({ address, pages, attributes }, i) => {
+      takePages(context, pages, i)
       const start = context.address(address, [i, 'address'])
       if (start % BigInt(PAGE_SIZE) !== 0n) {
         context.wrong(`${hex(start)} is no beginning of a page`, 'a page has 4096 bytes', [i, 'address'])
       }
-      for (let n = 0; n < pages; n++) mapPage(context.cpu, start + BigInt(n * PAGE_SIZE), pageFlags(attributes))
+      for (let n = 0; n < pages; n++) {
+        const page = BigInt.asUintN(64, start + BigInt(n * PAGE_SIZE))
+        space.map(page, pageFlags(attributes), 1, frames.get(page) ?? page)
+      }
     })
   },
 })
 
-/** A page that is mapped keeps its frame. */
-function mapPage({ space }: Cpu, page: bigint, flags: number): void {
-  const physical = space.flagsAt(page) === 0 ? page : space.pages().find(({ address }) => address === page)!.physical
-  space.map(page, flags, 1, physical)
+const taken = new WeakMap<Machine, number>()
+
+/** Counts the pages that a scenario maps and unmaps in a machine, and refuses too many. */
+function takePages({ machine, wrong }: VerbContext, pages: number, i: number): void {
+  const sum = (taken.get(machine) ?? 0) + pages
+  taken.set(machine, sum)
+  if (sum > LIMITS.pages) wrong('these are too many pages', `most: ${LIMITS.pages} in one cell`, [i])
 }
 
 /** `unmap: [{ address: guest_data }]`. */
@@ -59,6 +69,7 @@ export const UNMAP = setupVerb({
   schema: z.array(z.strictObject({ address: quantity, pages: PAGES.default(1) })).min(1),
   apply(areas, context) {
     areas.forEach(({ address, pages }, i) => {
+      takePages(context, pages, i)
       const start = context.address(address, [i, 'address'])
       context.cpu.space.unmap(start, pages)
     })
