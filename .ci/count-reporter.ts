@@ -3,8 +3,9 @@ import { DefaultReporter, type Reporter } from 'vitest/node'
 type RunEnd = Parameters<NonNullable<Reporter['onTestRunEnd']>>
 
 /**
- * The default reporter, and after its summary the reasons of what was skipped and `N passed, N failed` alone on the last line. A file that did not load counts
- * as one failure, and so do a suite whose hooks failed and an error outside of every test: no failure is lost in the sum.
+ * The default reporter, and after its summary the reasons of what was skipped, and `N passed, N failed` alone on the last
+ * line. A file that did not load counts as one failure, and so do a suite whose hooks failed and an error outside of every
+ * test: no failure is lost in the sum.
  */
 export default class CountReporter extends DefaultReporter {
   override onTestRunEnd(...[modules, errors, reason]: RunEnd): void {

@@ -131,8 +131,10 @@ of the first. With \`--json\` every boundary where something is wrong is listed,
 ${interleaving()}
 \`\`\`
 
-- **IDT with IST.** Always a good stack. But a second #MC while the first is handled starts at the top of the same stack: at each of the
-  handler's instructions the first frame is lost, and the return goes round in a circle.
+- **A second machine check.** While IA32_MCG_STATUS.MCIP is set it shuts the CPU down before anything is delivered, whatever delivers.
+  Xen's handler clears the bit as the last thing it does, in \`do_machine_check\`; what is left of the way back is the window.
+- **IDT with IST.** Always a good stack. But in that window a second #MC starts at the top of the same stack: at each of its
+  instructions the first frame is lost, and the return goes round in a circle.
 - **IDT without IST.** The frame lies in the guest's memory while RSP is the guest's: at the beginning of the way in and at the end of the
   way out. With a machine check at the first of these instructions, its whole handler runs there, and every further event too.
 - **FRED**, in both revisions: no boundary without a good stack, and nothing is clobbered, with no event on a stack of its own (\`rfc\`) or

@@ -1,6 +1,6 @@
 import { CPL, definePlugin, gp, gp0, RAX, RCX, RDX } from '@trapframe/core'
 
-/** A 48-bit counter in an MSR of its own, and RDPMC that reads and advances it. */
+/** A 48-bit counter in an MSR of its own, and RDPRU that reads and advances it. */
 export const acmeCounter = definePlugin({
   name: 'acme-counter',
   requires: ['core'],
@@ -11,7 +11,7 @@ export const acmeCounter = definePlugin({
       write: (value) => (value >> 48n === 0n ? value : gp0()),
     })
     host.instructions.define({
-      mnemonic: 'rdpmc',
+      mnemonic: 'rdpru',
       execute(cpu) {
         if (cpu.words[CPL] !== 0 || cpu.words[RCX] !== 0) throw gp(0)
         const value = cpu.get64(counter.slot)

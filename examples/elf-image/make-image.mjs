@@ -52,7 +52,19 @@ symbols.forEach(([text, address], i) => {
 })
 file.write(names, namesAt, 'latin1')
 // SHT_SYMTAB with its names in section 2, SHT_STRTAB
-write(sectionsAt + 64, [4, 0], [4, 2], [8, 0], [8, 0], [8, symbolsAt], [8, namesAt - symbolsAt], [4, 2], [4, 0], [8, 8], [8, 24])
+write(
+  sectionsAt + 64,
+  [4, 0],
+  [4, 2],
+  [8, 0],
+  [8, 0],
+  [8, symbolsAt],
+  [8, namesAt - symbolsAt],
+  [4, 2],
+  [4, 0],
+  [8, 8],
+  [8, 24],
+)
 write(sectionsAt + 128, [4, 0], [4, 3], [8, 0], [8, 0], [8, namesAt], [8, names.length])
 
 writeFileSync('entry.elf', file)

@@ -318,9 +318,9 @@ describe('F11: a fault at the return to ring 3', () => {
   })
 })
 
-describe('VMMCALL', () => {
+describe('MONITORX', () => {
   test('is #UD on a CPU without sev-es, which the plugin brings', () => {
-    const all = running('guest', 'vmmcall', { delivery: 'fred' })
+    const all = running('guest', 'monitorx', { delivery: 'fred' })
     runTo(all, all.label('idle_wakes'))
     expect(all.log.join()).toContain('invalid opcode')
   })

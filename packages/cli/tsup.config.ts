@@ -20,6 +20,11 @@ function buildPage(): Promise<void> {
 }
 
 export default defineConfig({
-  ...library({ bin: 'src/bin.ts', index: 'src/index.ts', worker: 'src/run/worker.ts' }),
+  ...library({
+    bin: 'src/bin.ts',
+    index: 'src/index.ts',
+    worker: 'src/run/worker.ts',
+    'testing/index': 'src/testing/index.ts',
+  }),
   onSuccess: buildPage,
 })

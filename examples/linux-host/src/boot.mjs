@@ -2,7 +2,7 @@
 import { kernelText } from './entry/text.mjs'
 import { bindFunctions } from './kernel/bind.mjs'
 import { bootLabels } from './labels.mjs'
-import { mapMemory, memoryAreas, TEXT } from './memory.mjs'
+import { mapMemory, memoryAreas, perCpuPage, TEXT } from './memory.mjs'
 import { OPTIONS, readRequest } from './request.mjs'
 import { setUpCpu } from './setup/cpu.mjs'
 import { GUEST_SITE, hostSite } from './sites.mjs'
@@ -42,5 +42,6 @@ function boot(machine, request) {
     sites: { guest: GUEST_SITE, host: hostSite(addressOf) },
     areas: memoryAreas(machine.cpus.length),
     stackMap: linuxStackMap,
+    hostGsBases: ({ id }) => [perCpuPage(id).linear],
   }
 }

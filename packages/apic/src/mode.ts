@@ -24,6 +24,7 @@ function modeIn(base: bigint): ApicMode | null {
   return (base & EXTD) === 0n ? 'xapic' : 'x2apic'
 }
 
+/** The mode that IA32_APIC_BASE says. */
 export function apicMode(cpu: Cpu): ApicMode {
   return modeIn(cpu.get64(localApic(cpu) + BASE))!
 }

@@ -8,6 +8,7 @@ import { resetLocalApic } from './reset.js'
  */
 export type Startup = (cpu: Cpu, vector: number) => void
 
+/** Who starts a CPU at a startup IPI; the first answer is taken. */
 export const STARTUPS: Slot<Startup> = defineSlot('apic/startup', 'first')
 
 /**

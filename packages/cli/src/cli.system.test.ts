@@ -113,12 +113,12 @@ describe('the built command', () => {
     writeFileSync(
       join(folder, 'plugin.mjs'),
       `export const zero = { name: 'zero', setup(host) {
-        host.instructions.define({ mnemonic: 'rdpmc', execute: (cpu) => cpu.setGpr(0, 7n) })
+        host.instructions.define({ mnemonic: 'rdrand', execute: (cpu) => cpu.setGpr(0, 7n) })
       } }\n`,
     )
     const plain = join(folder, 'plain.yaml')
     const own = join(folder, 'own.yaml')
-    const text = 'name: x\nguest: rdpmc\nexpect: [{ registers: { rax: 7 } }]\n'
+    const text = 'name: x\nguest: rdrand rax\nexpect: [{ registers: { rax: 7 } }]\n'
     writeFileSync(plain, text)
     writeFileSync(own, `${text}machine: { plugins: [./plugin.mjs] }\n`)
     expect(trapframe(['run', plain]).status).toBe(2)

@@ -12,6 +12,7 @@ export interface Place {
   readonly length?: number
 }
 
+/** What an error says beside its message. */
 export interface UserErrorOptions {
   readonly place?: Place
   /** What to do about it, as a sentence or a word: `did you mean "syscall"?` */

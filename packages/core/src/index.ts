@@ -232,6 +232,7 @@ export {
   type Msr,
   type MsrDefinition,
   readMsr,
+  readMsrHalves,
   writeMsr,
 } from './msr/registry.js'
 export {

@@ -17,11 +17,12 @@ export {
   EXPLORE_EVENTS,
   type ExploreEvent,
   interruptEvent,
+  MACHINE_CHECK_ANYWHERE_EVENT,
   MACHINE_CHECK_EVENT,
   NMI_EVENT,
   pageFaultEvent,
 } from './search/event.js'
-export type { SearchOptions, Strategy } from './search/options.js'
+export type { Alone, SearchOptions, Strategy } from './search/options.js'
 export type {
   BoundaryCoverage,
   FoundViolation,
@@ -33,4 +34,5 @@ export type {
   TerminalKind,
 } from './search/result.js'
 export { search, searchAsync } from './search/search.js'
+export { type GraphEdge, type GraphState, type StateGraph, stateGraph } from './search/state-graph.js'
 export { nearestLabel } from './search/symbol.js'

@@ -19,8 +19,25 @@ export interface PvContext extends PvCall {
 export function pvContext(call: PvCall, checks: HostChecks = HOST_CHECKS): PvContext {
   const { cpu, build } = call
   const vcpu = vcpuOf(cpu, 'guest', build.layout)
-  return { ...call, vcpu, pv: pvStateOf(cpu, vcpu), info: vcpuInfoOf(cpu), shows: build.shows, checks }
+  const pv = pvStateOf(cpu, vcpu)
+  return { ...call, vcpu, pv, info: vcpuInfoOf(cpu, isCompat({ pv })), shows: build.shows, checks }
 }
 
-/** guest_kernel_mode: the guest's own kernel runs, not its user code; both are in ring 3. */
-export const inKernelMode = ({ vcpu }: Pick<PvContext, 'vcpu'>): boolean => (vcpu.get('flags') & TF_KERNEL_MODE) !== 0n
+/** is_pv_32bit_vcpu: the guest's kernel is 32-bit code in ring 1, its user code in ring 3 (P5). */
+export const isCompat = ({ pv }: Pick<PvContext, 'pv'>): boolean => pv.get('is_32bit') !== 0n
+
+/**
+ * Whether the guest's kernel has registered anything to be entered at. Before, Xen has nobody to tell of events: what runs in
+ * ring 3 may as well be bare code.
+ */
+export const isInitialised = ({ pv }: Pick<PvContext, 'pv'>): boolean => pv.get('initialised') !== 0n
+
+const RPL = 3n
+const RING_1 = 1n
+
+/**
+ * guest_kernel_mode: the guest's own kernel runs, not its user code. Both of a 64-bit guest are in ring 3, and a flag tells;
+ * the ring of a 32-bit guest tells for itself.
+ */
+export const inKernelMode = ({ vcpu, pv, regs }: Pick<PvContext, 'vcpu' | 'pv' | 'regs'>): boolean =>
+  isCompat({ pv }) ? (regs.get('cs') & RPL) === RING_1 : (vcpu.get('flags') & TF_KERNEL_MODE) !== 0n

@@ -23,9 +23,17 @@ export const loadGuest = (context: PvContext, address: bigint, bytes: number): b
 export const storeGuest = (context: PvContext, address: bigint, bytes: number, value: bigint): void =>
   atGuest(context, address, () => storeField(context.cpu, address, bytes, value))
 
+/** The same for a part of a bounce frame: whether the stack may be written was asked before. @throws GuestFault */
+export const storeFrame = (context: PvContext, address: bigint, bytes: number, value: bigint): void =>
+  guarded(context, address, () => storeField(context.cpu, address, bytes, value))
+
 function atGuest<T>(context: PvContext, address: bigint, access: () => T): T {
-  const { cpu, checks } = context
-  if (!checks.canonical(cpu, address) || !checks.outsideXen(address)) throw new GuestFault(address)
+  if (!context.checks.outsideXen(address)) throw new GuestFault(address)
+  return guarded(context, address, access)
+}
+
+function guarded<T>({ cpu, checks }: PvContext, address: bigint, access: () => T): T {
+  if (!checks.canonical(cpu, address)) throw new GuestFault(address)
   try {
     return withAc(cpu, access)
   } catch (thrown) {

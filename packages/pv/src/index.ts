@@ -11,10 +11,12 @@ export {
   entryPointAt,
   vectorEntry,
 } from './guest/entry-points.js'
+/** The hypercalls as the guest’s kernel makes them. */
 export * as guestHypercalls from './guest/hypercalls.js'
 export { END_VECTOR, initialise } from './guest/initial-state.js'
 export { IRET_HYPERCALL_RETURN, type Piece, type SegmentRegister, sharedField } from './guest/kernel.js'
 export { ANCHORS, type Anchor, ENTRY_POINT_BYTES, GUEST_GDT, MARKS } from './guest/memory.js'
+/** What the guest’s kernel does by instructions of its own. */
 export * as guestOperations from './guest/operations.js'
 export {
   describeStop,

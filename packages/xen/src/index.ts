@@ -8,9 +8,11 @@ export type { SetUp } from './boot/set-up.js'
 export { showVcpuRegisters, vcpuName } from './diagnostics/show-registers.js'
 export { raiseSoftirq, SCHEDULE_SOFTIRQ } from './exit/softirq.js'
 export { type Differences, deliveryOf, differencesOf } from './guest-visible/differences.js'
-export type { Build } from './handlers/context.js'
+export type { Build, Call, Outcome } from './handlers/context.js'
+export { panic } from './handlers/panic.js'
 export {
   logUnhandled,
+  NO_HANDLERS,
   PV_INTERFACE,
   type PvAnswer,
   type PvCall,
@@ -18,16 +20,18 @@ export {
   type PvInterface,
   refusedGate,
 } from './handlers/pv-interface.js'
-export { isGuest, type UserRegs } from './handlers/user-regs.js'
+export { isGuest, type UserRegs, userRegsAt } from './handlers/user-regs.js'
 export { hex4, hex16, xenVectorName } from './handlers/vector-name.js'
 export {
   CPU_STATE_FIELDS,
   type CpuInfoLayout,
   type CpuInfoParts,
   cpuInfoLayout,
+  cpuStateOffset,
   LAYOUT_NAMES,
   type LayoutName,
   layOutCpuInfo,
+  STACK_BYTES,
 } from './layout/cpu-info.js'
 export {
   GUEST_CODE,
@@ -37,6 +41,8 @@ export {
   guestVcpuInfo,
   LDT_PAGES,
   ldtBase,
+  PER_CPU,
+  stackOf,
   vcpuInfoPage,
   ZERO_FRAME,
 } from './layout/memory.js'
@@ -46,6 +52,8 @@ export {
   FLAT_USER_CS64,
   FLAT_USER_SS,
   GUEST_GDT_PAGES,
+  HYPERVISOR_CS,
+  HYPERVISOR_DS32,
   LDT_SELECTOR,
 } from './layout/selectors.js'
 export {
@@ -54,8 +62,11 @@ export {
   type PlacedFields,
   placeFields,
   TRAP_SYSCALL,
+  USER_REGS_BYTES,
   type UserRegister,
+  userRegsOffset,
 } from './layout/user-regs.js'
+export { type PlacedPart, XEN_PARTS, type XenPart } from './parts/part.js'
 export { xen } from './plugin.js'
 export { type PoisonRow, poisonTable } from './poison/table.js'
 export {
@@ -72,6 +83,12 @@ export {
   GUEST_CONTEXT_BYTES,
   PUBLIC_USER_REGS,
   PUBLIC_USER_REGS_BYTES,
+  TRAP_INFO_BYTES,
+  VGCF_FAILSAFE_DISABLES_EVENTS,
+  VGCF_I387_VALID,
+  VGCF_IN_KERNEL,
+  VGCF_ONLINE,
+  VGCF_SYSCALL_DISABLES_EVENTS,
   viewBuffer,
 } from './registers/public-layout.js'
 export { loadSegments, saveSegments } from './registers/segments.js'

@@ -31,8 +31,8 @@ import { hex, hex16 } from './print.mjs'
 /** #VC: what a guest with an encrypted state raises where it needs its hypervisor (AMD APM volume 2, 15.35). */
 export const VECTOR_VC = 29
 const IA32_MCG_STATUS = 0x17a
-/** VMMCALL is three bytes. */
-const VMMCALL_BYTES = 3n
+/** MONITORX is three bytes. */
+const MONITORX_BYTES = 3n
 
 /** What the kernel calls the exceptions that it knows. @type {Readonly<Record<number, string>>} */
 const NAMES = {
@@ -88,9 +88,8 @@ export function handleException(call, vector, errorCode, faultingAddress) {
     case VECTOR_DF:
       return panic(call, `double fault: ${hex(errorCode)}`)
     case VECTOR_VC:
-      // The hypervisor's answer, of which there is none here.
-      regs.set('rax', 0n)
-      regs.set('rip', regs.get('rip') + VMMCALL_BYTES)
+      // Passed over: the hypervisor shall not learn the address that is to be watched.
+      regs.set('rip', regs.get('rip') + MONITORX_BYTES)
       return DONE
   }
   if (isUser(regs)) return userException(call, vector, errorCode, faultingAddress)

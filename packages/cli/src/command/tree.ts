@@ -42,6 +42,20 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     ],
     load: async () => (await import('../interleave/command.js')).interleaveCommand,
   },
+  explore: {
+    summary: 'every event at every instruction boundary, nested, and the shortest way to break an invariant',
+    operands: 'FILE…',
+    count: [1, MANY],
+    examples: [
+      ['trapframe explore scenarios/explore/nmi-handler.yaml', 'what its "explore" section says, in every cell'],
+      ['trapframe explore gap.yaml --events nmi,db,pf:guest_data --depth 3', 'other events, three on one path'],
+      ['trapframe explore gap.yaml --cell delivery=fred --coverage', 'some cells; which boundaries were hit with what'],
+      ['trapframe explore gap.yaml --explain --html way.html', 'the counterexamples in words, and as a page'],
+      ['trapframe explore gap.yaml --checkpoint gap.checkpoint', 'then: --resume gap.checkpoint'],
+      ['trapframe explore gap.yaml --json', 'one JSON object on stdout'],
+    ],
+    load: async () => (await import('../explore/command.js')).exploreCommand,
+  },
   boot: {
     summary: "a host's choice of delivery with its reasons and log, and what it programmed",
     operands: '',

@@ -44,6 +44,10 @@ export async function lookCloser(
     }
   }
   if (html === undefined) return
+  if (all.length === 0) {
+    terminal.err.write(`${html} is not written: no scenario was run\n`)
+    return
+  }
   const { writeReport } = await import('../html/write-report.js')
   const bytes = await writeReport(html, all)
   const size = bytes < 1_000_000 ? `${Math.ceil(bytes / 1000)} kB` : `${(bytes / 1e6).toFixed(1)} MB`

@@ -162,12 +162,12 @@ describe('files', () => {
   })
 
   test('what the model does not have stops the run at the line that met it', async () => {
-    const file = join(folderWith({ 'x.yaml': GOOD.replace('mov rax, 1', 'rdpmc') }), 'x.yaml')
+    const file = join(folderWith({ 'x.yaml': GOOD.replace('mov rax, 1', 'rdrand rax') }), 'x.yaml')
     const { code, err } = await trapframe('run', file)
     expect(err).toMatch(
-      /x\.yaml:6:5 {2}instruction "rdpmc" at 0x[0-9a-f]+ is not modelled under idt: rdpmc \(in cell idt\)/,
+      /x\.yaml:6:5 {2}instruction "rdrand" at 0x[0-9a-f]+ is not modelled under idt: rdrand rax \(in cell idt\)/,
     )
-    expect(err).toContain(' >  6 │     rdpmc\n      │     ^^^^^ trapframe stops rather than guess what it would do')
+    expect(err).toContain(' >  6 │     rdrand rax\n      │     ^^^^^^ trapframe stops rather than guess what it would do')
     expect(code).toBe(2)
   })
 })

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { Plugin } from '@trapframe/core'
+import { type PlainError, userError } from '../error/plain-error.js'
 import type { Task, TaskResult } from './task.js'
 
 /** Where a worker gets its plugins from: it cannot be sent any, as they are functions. */
@@ -19,6 +20,9 @@ export interface WorkerOrder {
   /** The first word is 1 when the run is to end. */
   readonly stop: Int32Array
 }
+
+/** What became of a task, or why the worker can do none: its plugins cannot be loaded. */
+export type WorkerAnswer = TaskResult | { readonly refused: PlainError } | null
 
 export interface PerformOptions {
   /** How many threads; 0 for none but this one. */
@@ -93,9 +97,10 @@ async function* inWorkers(
   try {
     const results = tasks.map(async (task): Promise<TaskResult | null> => {
       const order: WorkerOrder = { task, source, stop }
-      const result: TaskResult | null = await pool.run(order, { name: 'work' })
-      if (result !== null) onDone?.(result)
-      return result
+      const answer: WorkerAnswer = await pool.run(order, { name: 'work' })
+      if (answer !== null && 'refused' in answer) throw userError(answer.refused)
+      if (answer !== null) onDone?.(answer)
+      return answer
     })
     // Whoever waits for the first of them must not let the others' errors go unhandled.
     for (const result of results) result.catch(() => undefined)

@@ -1,6 +1,5 @@
-import type { Plugin } from '@trapframe/core'
 import type { ScenarioResult } from '../report/result.js'
-import { openScenario } from '../session/open.js'
+import { type OpenOptions, openScenario } from '../session/open.js'
 import { runCell } from '../session/run-cell.js'
 import { judge } from './judge.js'
 import { loadScenario } from './load-scenario.js'
@@ -8,7 +7,7 @@ import { loadScenario } from './load-scenario.js'
 /** Runs one scenario file, every cell of it. @throws UserError when it cannot be read or meets a limit of the model */
 export async function runScenario(
   file: string,
-  options: { readonly plugins?: readonly Plugin[]; readonly allowPlugins?: boolean; readonly check?: boolean } = {},
+  options: OpenOptions & { readonly check?: boolean } = {},
 ): Promise<ScenarioResult> {
   const { scenario } = await loadScenario(file)
   const cells = await openScenario(scenario, options)

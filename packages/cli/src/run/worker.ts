@@ -1,7 +1,8 @@
-import type { Plugin } from '@trapframe/core'
+import { type Plugin, UserError } from '@trapframe/core'
+import { plainError } from '../error/plain-error.js'
 import { pluginsFrom } from './plugins-from.js'
-import type { PluginSource, WorkerOrder } from './pool.js'
-import { perform, type TaskResult } from './task.js'
+import type { PluginSource, WorkerAnswer, WorkerOrder } from './pool.js'
+import { perform } from './task.js'
 
 let loaded: { readonly key: string; readonly plugins: Promise<Plugin[]> } | undefined
 
@@ -13,8 +14,15 @@ function pluginsOf(source: PluginSource): Promise<Plugin[]> {
 }
 
 /** What a worker does with a task; null where the run ended before it began. */
-export async function work({ task, source, stop }: WorkerOrder): Promise<TaskResult | null> {
+export async function work({ task, source, stop }: WorkerOrder): Promise<WorkerAnswer> {
   const stopped = (): boolean => Atomics.load(stop, 0) !== 0
   if (stopped()) return null
-  return perform(task, await pluginsOf(source), stopped)
+  let plugins: Plugin[]
+  try {
+    plugins = await pluginsOf(source)
+  } catch (error) {
+    if (error instanceof UserError) return { refused: plainError(error) }
+    throw error
+  }
+  return perform(task, plugins, stopped)
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { createMachine, UserError } from '@trapframe/core'
 import { assemble } from '@trapframe/isa'
 import fc from 'fast-check'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import { writeElf } from '../../test/elf-writer.js'
 import { PANIC_DECODERS } from '../decode/panic.js'
 import { panicDecoders } from '../decode/plugin.js'
@@ -18,6 +18,8 @@ import { runCell } from '../session/run-cell.js'
 import { readVectors } from '../vectors/read.js'
 import { runVectors } from '../vectors/run.js'
 import { stateFormat } from '../vectors/state-format.js'
+
+vi.setConfig({ testTimeout: 120_000 })
 
 /**
  * What a stranger gives us: whatever the bytes, the answer is a result or an error of ours, soon. The seed is fixed, so
@@ -121,9 +123,9 @@ describe('scenarios', () => {
             judge(cell, runCell(cell))
         })
       }),
-      options(60),
+      options(200),
     )
-  }, 60_000)
+  })
 })
 
 const MNEMONICS =
@@ -203,7 +205,7 @@ describe('ELF images', () => {
     } finally {
       rmSync(folder, { recursive: true })
     }
-  }, 60_000)
+  })
 })
 
 describe('decode', () => {
@@ -293,6 +295,8 @@ describe('vectors', () => {
     final: { gpr: {} },
   })
   const values = [
+    '4',
+    '1.5',
     'null',
     '0',
     '-1',
@@ -342,7 +346,7 @@ describe('vectors', () => {
           answers(() => runVectors(readVectors(file, [stateFormat]), officialPlugins()))
         },
       ),
-      options(250),
+      options(600),
     )
-  }, 60_000)
+  })
 })

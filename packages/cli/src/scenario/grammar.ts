@@ -58,6 +58,7 @@ export const FILE = z.strictObject({
     .describe('what a run may take')
     .optional(),
   expect: z.unknown().describe('what must be seen').optional(),
+  explore: z.unknown().describe('what "trapframe explore" tries, and what it must find').optional(),
 })
 
 export const MACHINE = z.strictObject({

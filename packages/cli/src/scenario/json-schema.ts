@@ -1,6 +1,7 @@
 import type { Machine } from '@trapframe/core'
 import { z } from 'zod'
 import { EXPECTATIONS, INJECTIONS, SETUPS } from '../verbs/slots.js'
+import { EXPLORE } from './explore-section.js'
 import { FILE, INJECTION, MACHINE, MODIFIERS, START } from './grammar.js'
 import { SHARED } from './schema.js'
 
@@ -49,6 +50,7 @@ export function scenarioSchema(machine: Machine): JsonSchema {
       setup: described(clauses(machine.contributions(SETUPS)), properties.setup),
       inject: described(injections(machine.contributions(INJECTIONS)), properties.inject),
       expect: described(clauses(machine.contributions(EXPECTATIONS)), properties.expect),
+      explore: described(jsonSchema(EXPLORE, true), properties.explore),
     },
     definitions: DEFINITIONS,
   }

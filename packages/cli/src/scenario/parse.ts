@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { suggestion } from '../command/suggest.js'
+import { EXPLORE, type ExploreSection } from './explore-section.js'
 import {
   AT_BOOT,
   DEFAULT_STEPS,
@@ -167,6 +168,7 @@ class CellReader {
       setup: this.#clauses('setup', axes, name),
       inject: this.#inject(axes, name),
       expect: this.#clauses('expect', axes, name),
+      explore: this.#explore(axes, name),
     }
   }
 
@@ -230,6 +232,22 @@ class CellReader {
       }
       return [{ event, at, rest, path }]
     })
+  }
+
+  /** What a search tries in the cell, with those of its expectations that are for it. */
+  #explore(axes: Axes, cell: string): ExploreSection {
+    const section = this.#checked(EXPLORE, 'explore', this.#file.explore ?? {}, axes, cell) ?? {}
+    const chosen = <Entry extends { readonly when?: Condition | undefined; readonly unless?: Condition | undefined }>(
+      entries: readonly Entry[],
+      list: 'expect' | 'regions',
+    ): Entry[] =>
+      entries.filter(({ when, unless }, index) => this.#applies(axes, when, unless, ['explore', list, index]))
+    const { expect, regions, ...rest } = section
+    return {
+      ...rest,
+      ...(expect === undefined ? {} : { expect: chosen(expect, 'expect') }),
+      ...(regions === undefined ? {} : { regions: chosen(regions, 'regions') }),
+    }
   }
 
   /** The entries of `setup` or `expect` that are for the cell. */

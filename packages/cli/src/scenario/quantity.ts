@@ -70,3 +70,16 @@ export function evaluate(quantity: Quantity, labels: ReadonlyMap<string, bigint>
   }
   return BigInt.asUintN(64, sum)
 }
+
+/** A quantity as scenarios write it. */
+export function quantityText(quantity: Quantity): string {
+  return quantity
+    .map(({ sign, value }, n) => {
+      const text = typeof value === 'bigint' ? termText(value) : value
+      return n === 0 ? `${sign < 0n ? '-' : ''}${text}` : `${sign < 0n ? '-' : '+'}${text}`
+    })
+    .join('')
+}
+
+const termText = (value: bigint): string =>
+  value < 0n ? `-0x${(-value).toString(16)}` : value < 10n ? String(value) : `0x${value.toString(16)}`

@@ -1,4 +1,5 @@
 import type { Schedule } from '@trapframe/core'
+import type { ExploreSection } from './explore-section.js'
 import type { ImageSpec, MachineSpec, MomentSpec, ProgramName, StartingPoint } from './grammar.js'
 import type { Axes } from './matrix.js'
 import type { Path, Places } from './place.js'
@@ -32,6 +33,8 @@ export interface CellSpec {
   readonly setup: readonly ClauseSpec[]
   readonly inject: readonly InjectionSpec[]
   readonly expect: readonly ClauseSpec[]
+  /** What a search tries in this cell; its expectations are those that are for the cell. */
+  readonly explore: ExploreSection
 }
 
 /** The text of a program and where it stands in the file. */

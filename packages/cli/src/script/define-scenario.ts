@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { EXPLORE } from '../scenario/explore-section.js'
 import type { FILE, INJECTION, MACHINE, MODIFIERS, MOMENT, START } from '../scenario/grammar.js'
 
 /** A text that stands for the cell's value of an axis: `${delivery}`. */
@@ -54,10 +55,18 @@ export interface InjectionInput extends Conditions, Written<Pick<z.input<typeof 
   readonly [key: string]: unknown
 }
 
+/** What a search must find, and the cells that this is for. */
+export interface SearchInput extends Conditions {
+  readonly violates?: string | readonly string[]
+  readonly keeps?: string | readonly string[]
+  readonly events?: number
+  readonly complete?: boolean
+}
+
 /** A scenario as `defineScenario` takes it: the keys of the YAML form, with their types. */
 export interface ScenarioInput
   extends Plain<
-    Omit<z.input<typeof FILE>, 'matrix' | 'exclude' | 'machine' | 'start' | 'setup' | 'inject' | 'expect'>
+    Omit<z.input<typeof FILE>, 'matrix' | 'exclude' | 'machine' | 'start' | 'setup' | 'inject' | 'expect' | 'explore'>
   > {
   readonly matrix?: Readonly<Record<string, readonly AxisInput[]>>
   readonly exclude?: readonly ConditionInput[]
@@ -66,6 +75,7 @@ export interface ScenarioInput
   readonly setup?: readonly ClauseInput[]
   readonly inject?: readonly InjectionInput[]
   readonly expect?: readonly ClauseInput[]
+  readonly explore?: Written<Omit<z.input<typeof EXPLORE>, 'expect'>> & { readonly expect?: readonly SearchInput[] }
 }
 
 /**

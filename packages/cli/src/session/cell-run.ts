@@ -33,6 +33,7 @@ export interface Step {
   readonly returned: string | null
 }
 
+/** A fault that was raised during a step. */
 export interface FaultNote {
   readonly fault: string
   readonly errorCode: number

@@ -18,6 +18,8 @@ export class Moments {
   readonly #waiting: { readonly injection: BoundInjection; arrivals: number }[]
   /** What was injected into each CPU since its last step. */
   readonly #fresh = new Map<number, string[]>()
+  /** What is to be done when each CPU's next step is over. */
+  readonly #after = new Map<number, (() => void)[]>()
   readonly #cpus: readonly Cpu[]
 
   constructor(injections: readonly BoundInjection[], cpus: readonly Cpu[]) {
@@ -31,6 +33,12 @@ export class Moments {
       const { moment } = entry.injection
       if ('step' in moment && moment.step === number) this.#fire(entry)
     }
+  }
+
+  /** A CPU has made a step: what was to last for that long is over. */
+  stepped(cpu: Cpu): void {
+    for (const end of this.#after.get(cpu.id) ?? []) end()
+    this.#after.delete(cpu.id)
   }
 
   /** A CPU stands before the instruction at its RIP. */
@@ -63,7 +71,8 @@ export class Moments {
   #fire(entry: { readonly injection: BoundInjection; arrivals: number }): void {
     const { verb, value, cpu } = entry.injection
     this.#waiting.splice(this.#waiting.indexOf(entry), 1)
-    verb.inject(this.#cpus[cpu]!, value)
+    const after = verb.inject(this.#cpus[cpu]!, value)
+    if (after !== undefined) this.#after.set(cpu, [...(this.#after.get(cpu) ?? []), after])
     this.#fresh.set(cpu, [...(this.#fresh.get(cpu) ?? []), verb.describe(value)])
   }
 }

@@ -68,6 +68,8 @@ export function runCell(prepared: PreparedCell, options: RunOptions = {}): Finis
 
   let taken = 0
   try {
+    // What the boot has done is not a step of the run.
+    checkInvariants(machine, boot)
     for (const cpu of machine.cpus) moments.arrived(cpu)
     let last = machine.cpus.length - 1
     while (taken < scenario.steps) {
@@ -86,6 +88,7 @@ export function runCell(prepared: PreparedCell, options: RunOptions = {}): Finis
       const injected = moments.takeFresh(chosen)
       recorder.begin(number, cpu)
       const kind = ready(cpu) ? advance(prepared, cpu, options.check === true) : 'idle'
+      if (kind !== 'idle') moments.stepped(cpu)
       const entry = recorder.end(kind, injected, source)
       if (options.history) history.push(entry)
       options.watcher?.stepped(entry, cpu)

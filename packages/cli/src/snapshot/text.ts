@@ -22,11 +22,7 @@ export function snapshotText(run: CellRun, parts: readonly Part[]): string {
 }
 
 function endLines(run: CellRun): string[] {
-  return [
-    `outcome ${run.outcome}`,
-    `steps ${run.steps}`,
-    ...run.machine.cpus.flatMap((cpu) => cpuLines(cpu, run)),
-  ]
+  return [`outcome ${run.outcome}`, `steps ${run.steps}`, ...run.machine.cpus.flatMap((cpu) => cpuLines(cpu, run))]
 }
 
 /** Registers but those that are zero. */

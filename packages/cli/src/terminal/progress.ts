@@ -30,7 +30,7 @@ export function showProgress(terminal: Terminal): Progress {
     if (text === '') return
     clear()
     const line = `${FRAMES[frame++ % FRAMES.length]} ${text}`
-    err.write([...line].slice(0, (err.columns ?? 80) - 1).join(''))
+    err.write([...line].slice(0, (err.columns || 80) - 1).join(''))
     shown = true
   }
   const timer = setInterval(draw, PERIOD)

@@ -99,6 +99,17 @@ function table(value: unknown, what: string): { base: bigint; limit: number } {
   return { base: integer(base, `${what}.base`), limit: small(limit, `${what}.limit`) }
 }
 
+function privilege(value: unknown, what: string): number {
+  if (value === 0 || value === 1 || value === 2 || value === 3) return value
+  throw new Error(`${what} is no privilege level from 0 to 3: ${JSON.stringify(value)}`)
+}
+
+function pageLetters(value: unknown, what: string): string {
+  const letters = text(value, what)
+  if (/^[wuxs]*$/.test(letters)) return letters
+  throw new Error(`${what} are not letters of w, u, x and s: ${JSON.stringify(letters.slice(0, 40))}`)
+}
+
 /** A vector maps a few pages; the bound keeps a stranger's file from filling the memory. */
 const MOST_PAGES = 0x1_0000
 
@@ -124,7 +135,7 @@ function readInitialState(value: unknown): InitialState {
     gpr: named(GPR_NAMES, (name) => integer(gpr[name], `initial.gpr.${name}`)),
     rip: integer(state.rip, 'initial.rip'),
     rflags: integer(state.rflags, 'initial.rflags'),
-    cpl: Number(state.cpl),
+    cpl: privilege(state.cpl, 'initial.cpl'),
     segments: named(SEGMENT_NAMES, (name) => segment(state[name], `initial.${name}`)),
     gdtr: table(state.gdtr, 'initial.gdtr'),
     idtr: table(state.idtr, 'initial.idtr'),
@@ -141,7 +152,7 @@ function readInitialState(value: unknown): InitialState {
       return {
         address: integer(address, `initial.pages[${i}].address`),
         count: pageCount(count, `initial.pages[${i}].count`),
-        flags: text(flags, `initial.pages[${i}].flags`),
+        flags: pageLetters(flags, `initial.pages[${i}].flags`),
       }
     }),
     memory: memory(state.memory, 'initial.memory'),
@@ -168,7 +179,7 @@ function finalState(value: unknown): FinalState {
     control,
     ...(state.rip === undefined ? {} : { rip: integer(state.rip, 'final.rip') }),
     ...(state.rflags === undefined ? {} : { rflags: integer(state.rflags, 'final.rflags') }),
-    ...(state.cpl === undefined ? {} : { cpl: Number(state.cpl) }),
+    ...(state.cpl === undefined ? {} : { cpl: privilege(state.cpl, 'final.cpl') }),
     ...(state.ssp === undefined ? {} : { ssp: integer(state.ssp, 'final.ssp') }),
     ...(state.blocking === undefined
       ? {}

@@ -13,9 +13,11 @@ import { DELIVERED, EVENTS, LOG, TRACE } from './expect/sequence.js'
 import { SNAPSHOT } from './expect/snapshot.js'
 import {
   DEBUG_INJECTION,
+  HAPPENING_INJECTION,
   INTERRUPT_INJECTION,
   MACHINE_CHECK_INJECTION,
   NMI_INJECTION,
+  PAGE_FAULT_INJECTION,
   TIME_INJECTION,
 } from './inject/events.js'
 import { SET_BLOCKING } from './setup/blocking.js'
@@ -39,6 +41,8 @@ const INJECTED = {
   interrupt: INTERRUPT_INJECTION,
   db: DEBUG_INJECTION,
   time: TIME_INJECTION,
+  pf: PAGE_FAULT_INJECTION,
+  happening: HAPPENING_INJECTION,
 }
 
 const EXPECTED = {

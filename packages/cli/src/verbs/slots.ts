@@ -71,8 +71,9 @@ export interface InjectionVerb<Value = unknown> {
   readonly schema: z.ZodType<Value>
   /** What reports call it: `NMI`, `interrupt 0x20`. */
   describe(value: Value): string
-  /** Makes the event pending. */
-  inject(cpu: Cpu, value: Value): void
+  /** Makes the event pending. What is returned is called when the CPU's next step is over. */
+  // biome-ignore lint/suspicious/noConfusingVoidType: most verbs return nothing
+  inject(cpu: Cpu, value: Value): (() => void) | undefined | void
 }
 
 /** What reports need to know about a delivery mechanism. */

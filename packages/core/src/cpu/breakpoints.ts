@@ -12,10 +12,12 @@ const condition = (dr7: number, n: number): number => (dr7 >>> (16 + 4 * n)) & 3
 /** Bytes watched: LENn 0, 1, 2, 3 stand for 1, 2, 8, 4. */
 const bytesWatched = (dr7: number, n: number): number => [1, 2, 8, 4][(dr7 >>> (18 + 4 * n)) & 3]!
 
+/** Whether DR7 enables a breakpoint on execution. */
 export function hasArmedInstructionBreakpoint(dr7: number): boolean {
   return [0, 1, 2, 3].some((n) => enabled(dr7, n) && condition(dr7, n) === ON_EXECUTION)
 }
 
+/** Whether DR7 enables a breakpoint on writes, or on reads and writes. */
 export function hasArmedDataBreakpoint(dr7: number): boolean {
   return [0, 1, 2, 3].some((n) => enabled(dr7, n) && condition(dr7, n) !== ON_EXECUTION && condition(dr7, n) !== ON_IO)
 }

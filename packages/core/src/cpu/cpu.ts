@@ -63,6 +63,9 @@ export interface Segment {
   access: number
 }
 
+/** What the derived fields of a CPU are computed from, besides CPL and CS. */
+const DERIVED_FROM = [CR0, CR3, CR3 + 1, CR4, CR4 + 1, EFER, EFER + 1, S_CET, U_CET, DR7]
+
 /**
  * One CPU: a view over its part of the machine's flat state. Everything architectural is in `words`; the other fields
  * are derived from it ({@link Cpu.refresh}) or last for one instruction only.
@@ -108,6 +111,9 @@ export class Cpu {
   dispatch: DispatchTable
   observer: Observer | null = null
 
+  /** The words of {@link DERIVED_FROM} that the fields above were computed from. */
+  readonly #derivedFrom = new Int32Array(DERIVED_FROM.length)
+
   // Valid during one step.
   /** RIP of the instruction that executes; where RIP goes back to when it faults. */
   startLo = 0
@@ -147,6 +153,7 @@ export class Cpu {
    */
   refresh(): void {
     const { words } = this
+    for (let i = 0; i < DERIVED_FROM.length; i++) this.#derivedFrom[i] = words[DERIVED_FROM[i]!]!
     const cr0 = words[CR0]!
     const cr4 = words[CR4]!
     const efer = words[EFER]!
@@ -172,6 +179,20 @@ export class Cpu {
     this.space = this.machine.space(this.quads[CR3 / 2]! & ~0xfffn)
     this.mechanism = this.machine.mechanismFor(this.quads[CR4 / 2]!, this.quads[EFER / 2]!)
     this.dispatch = this.machine.instructions.table(this.mechanism)
+  }
+
+  /** The same where what is derived from is not what it was: after a restore. */
+  refreshIfChanged(): void {
+    const { words } = this
+    const before = this.#derivedFrom
+    for (let i = 0; i < DERIVED_FROM.length; i++) {
+      if (before[i] !== words[DERIVED_FROM[i]!]) {
+        this.refresh()
+        return
+      }
+    }
+    this.setCpl(words[CPL]!)
+    this.setCodeSize()
   }
 
   /** Recomputes who is told about memory accesses; part of {@link refresh}. */

@@ -1,5 +1,6 @@
 import { MachineError } from '../error.js'
 
+/** Who made the CPU. */
 export type Vendor = 'intel' | 'amd'
 
 /** What a CPU can do, as CPUID enumerates it. Plugins may implement more: the names are open. */
@@ -68,6 +69,7 @@ export interface CpuidBits {
   readonly edx?: number
 }
 
+/** What Intel’s CPUs do where vendors differ. */
 export const INTEL_BEHAVIOUR: VendorBehaviour = {
   sysretNonCanonical: 'faults-before',
   sysretForcesSsRpl: true,
@@ -76,6 +78,7 @@ export const INTEL_BEHAVIOUR: VendorBehaviour = {
   rfBetweenIterations: true,
 }
 
+/** What AMD’s CPUs do where vendors differ. */
 export const AMD_BEHAVIOUR: VendorBehaviour = {
   sysretNonCanonical: 'faults-after',
   sysretForcesSsRpl: false,

@@ -29,6 +29,7 @@ export const GPR_NAMES = [
 ] as const
 export type GprName = (typeof GPR_NAMES)[number]
 
+/** Control and debug registers, and EFER, of a driver’s states. */
 export const CONTROL_NAMES = ['cr0', 'cr2', 'cr4', 'cr8', 'efer', 'dr6', 'dr7'] as const
 export type ControlName = (typeof CONTROL_NAMES)[number]
 
@@ -64,6 +65,7 @@ export interface PageRange {
   readonly flags: string
 }
 
+/** Bytes at a linear address. */
 export interface MemoryPatch {
   readonly address: bigint
   readonly bytes: Uint8Array
@@ -81,6 +83,7 @@ export type Injection = { readonly type: 'nmi' } | { readonly type: 'external-in
 /** How a run ended: HLT at CPL 0 (RIP is then the address of that HLT), shutdown, or neither within the limit. */
 export type Outcome = 'halted' | 'shutdown' | 'running'
 
+/** What plays a recorded experiment: a model or a real machine takes a state, runs, and shows what became of it. */
 export interface Driver {
   /** Forgets everything and takes this state. */
   load(state: InitialState): void

@@ -15,8 +15,10 @@ export const SOFTWARE_EXCEPTION = 6
 /** Under FRED: vector 1 is SYSCALL, vector 2 is SYSENTER. */
 export const OTHER_EVENT = 7
 
+/** The number of an event’s type; 1 is reserved. */
 export type EventType = 0 | 2 | 3 | 4 | 5 | 6 | 7
 
+/** Vectors of the architecture’s own events, by their mnemonics (SDM 3A table 6-1). */
 export const VECTOR_DE = 0
 export const VECTOR_DB = 1
 export const VECTOR_NMI = 2

@@ -86,6 +86,7 @@ export function doubleFault(): CpuEvent {
 /** Class of an exception vector in SDM 3A table 6-4. */
 export type FaultClass = 'benign' | 'contributory' | 'page-fault'
 
+/** The class that decides whether two faults make #DF (SDM 3A table 6-4). */
 export function faultClass(vector: number): FaultClass {
   switch (vector) {
     case VECTOR_DE:

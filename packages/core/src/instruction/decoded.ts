@@ -19,6 +19,7 @@ export const OPERAND_X87 = 9
 /** A register of a class that core has no number for; `name` in the instruction's text tells. */
 export const OPERAND_OTHER = 10
 
+/** One of the numbers above. */
 export type OperandKind = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10
 
 /** `base` of a RIP-relative memory operand; `index` and `base` are -1 where there is none. */
@@ -55,6 +56,7 @@ export interface Operand {
 /** Width of the code segment that an instruction was decoded for. */
 export type CodeSize = 16 | 32 | 64
 
+/** An instruction as the decoder hands it to its semantics. */
 export interface Decoded {
   /**
    * The operation's name in lower case, without a width, which `operandSize` tells: `int`, `int3`, `iret`, `sysret`,

@@ -5,6 +5,7 @@ import type { DeliveryMechanism } from '../event/mechanism.js'
 import { Code, type Semantics } from './code.js'
 import type { Decoded } from './decoded.js'
 
+/** A meaning for a mnemonic: always, or under one delivery mechanism. */
 export interface InstructionDefinition {
   /** The decoder's mnemonic, such as `int` or `erets`. */
   readonly mnemonic: string

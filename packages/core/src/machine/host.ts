@@ -37,6 +37,7 @@ export interface StackRegion {
   readonly pointers: readonly StackPointer[]
 }
 
+/** A pointer into a region of a stack area, and where the CPU finds it. */
 export interface StackPointer {
   /** `IA32_FRED_RSP0`, `TSS.IST1`, … */
   readonly source: string

@@ -7,7 +7,7 @@ import type { Decoded, Decoder } from '../instruction/decoded.js'
 import { InstructionSet } from '../instruction/dispatch.js'
 import { type StepResult, step } from '../instruction/step.js'
 import { AddressSpace } from '../memory/address-space.js'
-import { foldInteger, HashSum, highTerm, lowTerm } from '../memory/hash.js'
+import { foldInteger, highTerm, lowTerm } from '../memory/hash.js'
 import { type Frame, PhysicalMemory } from '../memory/physical.js'
 import { ARCHITECTURAL_MSRS } from '../msr/architectural.js'
 import { MsrRegistry } from '../msr/registry.js'
@@ -29,6 +29,7 @@ import { type Layout, LayoutBuilder } from '../state/layout.js'
 import { composeObservers } from '../trace/compose.js'
 import type { Observer } from '../trace/observer.js'
 import { Trace } from '../trace/trace.js'
+import { FlatHash } from './flat-hash.js'
 import type { Boot, BootRequest } from './host.js'
 import { resetCpu } from './reset.js'
 import { type HostRoutine, ROUTINE_MNEMONIC, routineInstruction, runRoutine } from './routine.js'
@@ -50,6 +51,7 @@ const CORE_FEATURES: readonly Feature[] = [
   'cet-ibt',
 ]
 
+/** What {@link createMachine} makes a machine from. */
 export interface MachineOptions {
   /** A preset with edits (`panther-lake,-lkgs`) or a model of your own. */
   readonly cpu: string | CpuModel
@@ -76,6 +78,7 @@ export function createMachine(options: MachineOptions): Machine {
   return new Machine(options)
 }
 
+/** CPUs, memory, and what plugins added to them. */
 export class Machine {
   readonly model: CpuModel
   readonly plugins: readonly Plugin[]
@@ -95,10 +98,8 @@ export class Machine {
   /** High half of the last {@link hashHalves}. */
   hashHi = 0
   readonly #state: Int32Array
-  readonly #sum = new HashSum()
   #tables: ReadonlyMap<bigint, ReadonlyMap<number, number>> = new Map()
-  /** Words of the flat state that hashes count: first, end, first, end, … */
-  readonly #hashedWords: readonly number[]
+  readonly #flat: FlatHash
   readonly #contributions = new Contributions()
   readonly #mechanisms: readonly DeliveryMechanism[]
   readonly #spaces = new Map<bigint, AddressSpace>()
@@ -155,7 +156,7 @@ export class Machine {
     const { machineWords, cpuWords } = this.layout
     this.#state = new Int32Array(machineWords + count * cpuWords)
     this.words = this.#state.subarray(0, machineWords)
-    this.#hashedWords = hashedWords(this.layout, count)
+    this.#flat = new FlatHash(this.#state, this.layout, count)
     const features = new Set([...this.model.features].filter((feature) => implemented.has(feature)))
     this.cpus = Array.from({ length: count }, (_, id) => {
       const start = machineWords + id * cpuWords
@@ -271,7 +272,7 @@ export class Machine {
    * @param spent a snapshot of this machine that nobody needs any more: its arrays are used again
    */
   snapshot(spent?: Snapshot): Snapshot {
-    const tables = this.#sharedTables()
+    const tables = this.shareTables()
     if (spent === undefined || spent.layout !== this.layout.hash || spent.state.length !== this.#state.length) {
       return { layout: this.layout.hash, state: this.#state.slice(), frames: this.memory.share(), tables }
     }
@@ -279,8 +280,8 @@ export class Machine {
     return { layout: spent.layout, state: spent.state, frames: this.memory.share(spent.frames as Frame[]), tables }
   }
 
-  /** The tables of all address spaces; the last answer again while none has changed. */
-  #sharedTables(): ReadonlyMap<bigint, ReadonlyMap<number, number>> {
+  /** The page tables of all address spaces, by CR3: the last answer again while none has changed. */
+  shareTables(): ReadonlyMap<bigint, ReadonlyMap<number, number>> {
     const last = this.#tables
     let same = last.size === this.#spaces.size
     for (const [cr3, space] of this.#spaces) same = last.get(cr3) === space.share() && same
@@ -289,6 +290,11 @@ export class Machine {
     for (const [cr3, space] of this.#spaces) tables.set(cr3, space.share())
     this.#tables = tables
     return tables
+  }
+
+  /** Takes back what {@link shareTables} gave. */
+  adoptTables(tables: ReadonlyMap<bigint, ReadonlyMap<number, number>>): void {
+    for (const [cr3, space] of this.#spaces) space.adopt(tables.get(cr3) ?? NO_PAGES)
   }
 
   /** Goes back to a snapshot. @throws MachineError when it is of a machine with another layout */
@@ -302,8 +308,8 @@ export class Machine {
     }
     this.#state.set(snapshot.state)
     this.memory.adopt(snapshot.frames)
-    for (const [cr3, space] of this.#spaces) space.adopt(snapshot.tables.get(cr3) ?? new Map())
-    for (const cpu of this.cpus) cpu.refresh()
+    this.adoptTables(snapshot.tables)
+    for (const cpu of this.cpus) cpu.refreshIfChanged()
   }
 
   /**
@@ -317,13 +323,11 @@ export class Machine {
 
   /** The same in halves and without allocating: returns one, the other goes to `hashHi`. For searches. */
   hashHalves(): number {
-    const sum = this.#sum
-    sum.clear()
-    const ranges = this.#hashedWords
-    for (let i = 0; i < ranges.length; i += 2) sum.add(this.#state, ranges[i]!, ranges[i + 1]!)
+    const flat = this.#flat
+    flat.update()
     const memory = this.memory.hash()
-    let lo = (sum.lo + memory.lo) | 0
-    let hi = (sum.hi + memory.hi) | 0
+    let lo = (flat.lo + memory.lo) | 0
+    let hi = (flat.hi + memory.hi) | 0
     for (const [cr3, space] of this.#spaces) {
       const table = space.hash()
       if (table.lo === 0 && table.hi === 0) continue
@@ -341,6 +345,14 @@ export class Machine {
    */
   ignoreInHash(address: bigint, bytes: number): void {
     this.memory.ignoreInHash(address, bytes)
+  }
+
+  /**
+   * Makes hashes count the CPUs of each group in no order: states that differ only in which of them does what become one.
+   * None for the usual hash. Part of setting a machine up; whether CPUs are interchangeable its author must know.
+   */
+  interchangeInHash(groups: readonly (readonly number[])[]): void {
+    this.#flat.interchange(groups)
   }
 
   /** Whether the state is, byte for byte, that of a snapshot. */
@@ -398,28 +410,10 @@ export class Machine {
   }
 }
 
+const NO_PAGES: ReadonlyMap<number, number> = new Map()
+
 /** Sets the terms of page tables apart from those of pages and of the flat state. */
 const SPACE_SEED = 0x3c6ef372
-
-/** The flat state without its volatile regions, as first words and ends. */
-function hashedWords({ machineWords, cpuWords, regions }: Layout, cpus: number): number[] {
-  const skipped: [from: number, to: number][] = []
-  for (const { scope, volatile = false, slot, words } of regions.values()) {
-    if (!volatile) continue
-    if (scope === 'machine') skipped.push([slot, slot + words])
-    else {
-      for (let id = 0; id < cpus; id++) {
-        const from = machineWords + id * cpuWords + slot
-        skipped.push([from, from + words])
-      }
-    }
-  }
-  skipped.sort(([a], [b]) => a - b)
-  const ranges = [0]
-  for (const [from, to] of skipped) ranges.push(from, to)
-  ranges.push(machineWords + cpus * cpuWords)
-  return ranges
-}
 
 function sameTable(a: ReadonlyMap<number, number>, b: ReadonlyMap<number, number>): boolean {
   if (a === b) return true

@@ -3,7 +3,7 @@
  * as one table lookup.
  */
 
-/** What an access is; the bits of {@link ACCESS_WRITE} … are or-ed. 0 is an explicit supervisor data read. */
+/** What an access is; the bits of {@link WRITE} … are or-ed. 0 is an explicit supervisor data read. */
 export const READ = 0
 export const WRITE = 1
 /** The access has user privilege: CPL 3, and not one that the CPU makes on its own behalf. */

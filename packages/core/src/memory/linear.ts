@@ -123,11 +123,13 @@ export function load64(cpu: Cpu, lo: number, hi: number, access: number = READ):
   return view.getInt32(offset, true)
 }
 
+/** Stores 8 bits at linear address `hi:lo`. @throws #PF */
 export function store8(cpu: Cpu, lo: number, hi: number, value: number, access: number = WRITE): void {
   writable(cpu, lo, hi, access).bytes[lo & 0xfff] = value
   if (cpu.watching !== 0) cpu.noteStore(lo, hi, 1)
 }
 
+/** Stores 16 bits at linear address `hi:lo`, across pages too. @throws #PF */
 export function store16(cpu: Cpu, lo: number, hi: number, value: number, access: number = WRITE): void {
   const offset = lo & 0xfff
   if (offset > 0xffe) return storeAcross(cpu, lo, hi, 2, value, 0, access)
@@ -135,6 +137,7 @@ export function store16(cpu: Cpu, lo: number, hi: number, value: number, access:
   if (cpu.watching !== 0) cpu.noteStore(lo, hi, 2)
 }
 
+/** Stores 32 bits at linear address `hi:lo`, across pages too. @throws #PF */
 export function store32(cpu: Cpu, lo: number, hi: number, value: number, access: number = WRITE): void {
   const offset = lo & 0xfff
   if (offset > 0xffc) return storeAcross(cpu, lo, hi, 4, value, 0, access)

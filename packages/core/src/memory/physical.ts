@@ -2,6 +2,7 @@ import type { Code } from '../instruction/code.js'
 import type { Device } from './device.js'
 import { foldInteger, HashSum, highTerm, lowTerm } from './hash.js'
 
+/** Bytes of a page, which is always 4 KiB. */
 export const PAGE_SIZE = 4096
 
 export const PAGE_WORDS = PAGE_SIZE / 4
@@ -20,6 +21,8 @@ export class Frame {
   epoch: number
   /** Decoded instructions by page offset; null while none is decoded. A write drops the table. */
   code: (Code | undefined)[] | null = null
+  /** All words below this one are zero: a cache for those who look for what is used. A write below takes it down. */
+  zeroBelow = 0
   /** The sums of the words outside of those that may have changed since {@link hash}. */
   readonly sum = new HashSum()
   #changedFrom = 0
@@ -48,6 +51,7 @@ export class Frame {
    */
   change(from: number, to: number): boolean {
     this.code = null
+    if (from < this.zeroBelow) this.zeroBelow = from
     if (this.#changedTo === 0) {
       this.sum.remove(this.words, from, to)
       this.#changedFrom = from
@@ -70,6 +74,7 @@ export class Frame {
     this.words.set(other.words)
     this.epoch = epoch
     this.code = null
+    this.zeroBelow = other.zeroBelow
     this.sum.lo = other.sum.lo
     this.sum.hi = other.sum.hi
     this.#changedFrom = other.#changedFrom

@@ -4,6 +4,7 @@ import { PluginError } from '../error.js'
 import { gp } from '../event/fault.js'
 import type { LayoutBuilder } from '../state/layout.js'
 
+/** What a plugin says of an MSR: its place, its name, and the checks of RDMSR and WRMSR. */
 export interface MsrDefinition {
   /** Index as in ECX, 32 bits unsigned. */
   readonly index: number
@@ -93,6 +94,22 @@ export function readMsr(cpu: Cpu, index: number): bigint {
   return msr.read ? msr.read(value, cpu) : value
 }
 
+/**
+ * The same in halves: returns one, the other goes to `cpu.hi`. A value of the flat state never becomes a bigint here: node
+ * 20's compiler crashes where a 64-bit element of a typed array and another bigint meet in one variable of a hot function.
+ */
+export function readMsrHalves(cpu: Cpu, index: number): number {
+  const msr = cpu.machine.msrs.get(index)
+  if (!existsOn(cpu, msr)) throw gp(0)
+  if (msr.read === undefined) {
+    cpu.hi = cpu.words[msr.slot + 1]!
+    return cpu.words[msr.slot]!
+  }
+  const value = msr.read(cpu.get64(msr.slot), cpu)
+  cpu.hi = Number(BigInt.asIntN(32, value >> 32n))
+  return Number(BigInt.asIntN(32, value))
+}
+
 /** WRMSR with all its checks. @throws #GP(0) where the CPU has no such MSR or refuses the value */
 export function writeMsr(cpu: Cpu, index: number, value: bigint): void {
   const msr = cpu.machine.msrs.get(index)
@@ -102,6 +119,7 @@ export function writeMsr(cpu: Cpu, index: number, value: bigint): void {
   cpu.observer?.msrWritten?.(cpu, index >>> 0, value)
 }
 
+/** An MSR’s index as people write it: `0x1cc`. */
 export const hexIndex = (index: number): string => `0x${(index >>> 0).toString(16)}`
 
 /** Whether a value may be written to an MSR that holds a linear address: canonical for the widest address of the CPU. */

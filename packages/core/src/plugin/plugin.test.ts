@@ -109,6 +109,26 @@ describe('slots', () => {
   })
 })
 
+describe('a plugin of another copy of core', () => {
+  const other = (plugin: Plugin): Plugin =>
+    Object.defineProperty(plugin, Symbol.for('trapframe.core'), { value: { url: 'file:///other/core.js' } })
+
+  test('is refused, and both copies are named', () => {
+    expect(() => machineOf(other({ name: 'a', setup: () => undefined }))).toThrowError(
+      expect.objectContaining({
+        code: 'core-twice',
+        message: 'plugin "a" was made with another copy of @trapframe/core, and a program can have one only',
+        hint: expect.stringContaining("the plugin's file:///other/core.js; the plugin names core as a peer dependency"),
+      }),
+    )
+  })
+
+  test('a plugin that is a plain object belongs to none, and a frozen one stays as it is', () => {
+    expect(() => machineOf({ name: 'a', setup: () => undefined })).not.toThrow()
+    expect(() => machineOf(definePlugin(Object.freeze({ name: 'a', setup: () => undefined })))).not.toThrow()
+  })
+})
+
 test('what is required is set up first; equals by name, whatever the order of listing', () => {
   const a = plugin('a', undefined, ['z'])
   const b = plugin('b')

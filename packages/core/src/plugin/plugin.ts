@@ -49,6 +49,7 @@ export interface PluginHost {
   add<T>(slot: Slot<T>, name: string, value: T, options?: { readonly precedence?: number }): void
 }
 
+/** A plugin: a name, and what it adds to a machine. */
 export interface Plugin {
   /** Unique in a machine. */
   readonly name: string
@@ -61,20 +62,44 @@ export interface Plugin {
   setup(host: PluginHost): void
 }
 
-/** A plugin, with its types checked. */
+/** Under this key a plugin carries the core that it was defined with: found by other copies of core too. */
+const CORE = Symbol.for('trapframe.core')
+/** This copy of core. */
+const THIS_CORE = { url: import.meta.url }
+
+/** A plugin, with its types checked. It remembers which copy of core it was defined with. */
 export function definePlugin(plugin: Plugin): Plugin {
-  return plugin
+  return Object.isExtensible(plugin) ? Object.defineProperty(plugin, CORE, { value: THIS_CORE }) : plugin
+}
+
+/**
+ * Refuses a plugin of another copy of core: its faults are not this core's faults, so that the first one that it throws
+ * would be a defect and no event.
+ */
+function checkCore(plugin: Plugin): void {
+  const other = (plugin as { readonly [CORE]?: { readonly url: string } })[CORE]
+  if (other === undefined || other === THIS_CORE) return
+  throw new PluginError(
+    'core-twice',
+    `plugin "${plugin.name}" was made with another copy of @trapframe/core, and a program can have one only`,
+    {
+      hint:
+        `this one is ${THIS_CORE.url}, the plugin's ${other.url}; ` +
+        'the plugin names core as a peer dependency, does not bundle it, and is installed beside it',
+    },
+  )
 }
 
 /**
  * Plugins in the order in which they are set up: what is required comes first, equals by name. The order of listing
  * does not matter.
  *
- * @throws PluginError for a plugin loaded twice, a missing requirement or a circle of requirements
+ * @throws PluginError for a plugin of another copy of core, a plugin loaded twice, a missing requirement or a circle of requirements
  */
 export function orderPlugins(plugins: readonly Plugin[]): Plugin[] {
   const byName = new Map<string, Plugin>()
   for (const plugin of plugins) {
+    checkCore(plugin)
     if (byName.has(plugin.name)) {
       throw new PluginError(
         'plugin-twice',

@@ -43,7 +43,11 @@ export function clearDeadline(cpu: Cpu): void {
 
 /** Until when a CPU's software waits; null when it does not, or that time has come. */
 export function deadlineOf(cpu: Cpu): bigint | null {
-  const time = cpu.get64(DEADLINE)
+  const { words } = cpu
+  const lo = words[DEADLINE]!
+  const hi = words[DEADLINE + 1]!
+  if (lo === 0 && hi === 0) return null
+  const time = join(lo, hi)
   return time > timeOf(cpu.machine) ? time : null
 }
 

@@ -37,14 +37,20 @@ export interface Descriptor {
 
 /** Selector without its RPL: what goes into error codes. */
 export const indexOf = (selector: number): number => selector & 0xfffc
+/** Whether a selector is null, whatever its RPL. */
 export const isNull = (selector: number): boolean => (selector & 0xfffc) === 0
+/** Requested privilege level of a selector. */
 export const rplOf = (selector: number): number => selector & 3
 
 /** Access word: type 3:0, S 4, DPL 6:5, P 7, AVL 12, L 13, D/B 14, G 15. */
 export const accessOf = (descriptor: Descriptor): number => (descriptor.hi >>> 8) & 0xf0ff
+/** Descriptor privilege level of an access word. */
 export const dplOf = (access: number): number => (access >>> ACCESS_DPL_SHIFT) & 3
+/** The present bit of an access word. */
 export const isPresent = (access: number): boolean => (access & ACCESS_PRESENT) !== 0
+/** A code segment. */
 export const isCode = (access: number): boolean => (access & (ACCESS_S | ACCESS_CODE)) === (ACCESS_S | ACCESS_CODE)
+/** The conforming bit of a code segment’s access word. */
 export const isConforming = (access: number): boolean => (access & ACCESS_CONFORMING) !== 0
 /** A writable data segment: what SS takes. */
 export const isWritableData = (access: number): boolean =>

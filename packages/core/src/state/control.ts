@@ -1,5 +1,6 @@
 /** Bits of CR0, CR4, EFER, DR6, DR7 and the CET MSRs that the model gives a meaning (SDM 3A 2.2.1, 2.5, 17.2; SDM 1 17.3). */
 
+/** Bits of CR0. */
 export const CR0_PE = 1 << 0
 export const CR0_MP = 1 << 1
 export const CR0_EM = 1 << 2
@@ -12,6 +13,7 @@ export const CR0_NW = 1 << 29
 export const CR0_CD = 1 << 30
 export const CR0_PG = 1 << 31
 
+/** Bits of CR4, its low half; plugins define more. */
 export const CR4_PVI = 1 << 1
 export const CR4_TSD = 1 << 2
 export const CR4_DE = 1 << 3
@@ -26,6 +28,7 @@ export const CR4_SMEP = 1 << 20
 export const CR4_SMAP = 1 << 21
 export const CR4_CET = 1 << 23
 
+/** Bits of IA32_EFER. */
 export const EFER_SCE = 1 << 0
 export const EFER_LME = 1 << 8
 export const EFER_LMA = 1 << 10

@@ -16,6 +16,11 @@ export interface RegionDeclaration {
    * reports reads; snapshots and comparisons hold it like the rest.
    */
   readonly volatile?: boolean
+  /**
+   * How many words of the region, from its first, may be other than zero in a state: the rest is zero. Saves hashes the
+   * way through a table that is mostly empty. `first` is the region's first word in `words`.
+   */
+  readonly used?: (words: Int32Array, first: number) => number
   /** Change it when the meaning of the bytes changes: snapshots of another version are refused. */
   readonly version: number
 }

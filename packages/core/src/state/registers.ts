@@ -6,6 +6,7 @@
  * {@link CORE_LAYOUT_VERSION}.
  */
 
+/** Changes whenever a word is moved. */
 export const CORE_LAYOUT_VERSION = 1
 
 /** General registers, 16 × 64 bits, in the order of their encoding: RAX RCX RDX RBX RSP RBP RSI RDI R8 … R15. */
@@ -21,6 +22,7 @@ export const RDI = 14
 export const R8 = 16
 export const R11 = 22
 
+/** The next instruction. */
 export const RIP = 32
 /** RFLAGS has 32 bits; its upper half is always 0. */
 export const RFLAGS = 34
@@ -61,6 +63,7 @@ export const GDTR = 96
 export const IDTR = 100
 export const TABLE_LIMIT = 2
 
+/** Control registers and IA32_EFER, 64 bits each. */
 export const CR0 = 104
 export const CR2 = 106
 export const CR3 = 108
@@ -101,6 +104,7 @@ export const CORE_WORDS = 224
 export const FS_BASE = SEGMENTS + FS * SEGMENT_WORDS + SEGMENT_BASE
 export const GS_BASE = SEGMENTS + GS * SEGMENT_WORDS + SEGMENT_BASE
 
+/** Words of the caches of CS and SS that hot paths read. */
 export const CS_SELECTOR = SEGMENTS + CS * SEGMENT_WORDS + SEGMENT_SELECTOR
 export const CS_ACCESS = SEGMENTS + CS * SEGMENT_WORDS + SEGMENT_ACCESS
 export const SS_SELECTOR = SEGMENTS + SS * SEGMENT_WORDS + SEGMENT_SELECTOR

@@ -31,6 +31,7 @@ export const ARRIVING = 1 << 10
 /** INIT stopped the CPU: it waits for a startup IPI, and takes nothing else. */
 export const WAIT_FOR_SIPI = 1 << 11
 
+/** Any event that waits for the next boundary. */
 export const PENDING_ANY = PENDING_NMI | PENDING_INTERRUPT | PENDING_REQUEST | PENDING_TRAP | PENDING_MACHINE_CHECK
 /** What lasts for one instruction only. */
 export const INSTRUCTION_SHADOW = BLOCKED_BY_STI | BLOCKED_BY_MOV_SS

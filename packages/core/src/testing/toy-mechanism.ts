@@ -5,7 +5,8 @@ import { savedRflags } from '../event/saved-rflags.js'
 import { IMPLICIT, WRITE } from '../memory/access.js'
 import { load64, store64 } from '../memory/linear.js'
 import { definePlugin, MECHANISMS, type Plugin } from '../plugin/plugin.js'
-import { RFLAGS, RIP, RSP } from '../state/registers.js'
+import { RFLAGS, RIP, RSP, STATUS } from '../state/registers.js'
+import { BLOCKED_BY_NMI } from '../state/status.js'
 
 /** What a toy mechanism does differently from the plain one. */
 export interface ToyMechanismOptions {
@@ -20,7 +21,7 @@ export interface ToyMechanismOptions {
 
 /**
  * The smallest delivery mechanism that there can be: pushes RFLAGS and RIP on the current stack, clears RFLAGS, goes to
- * `entry`; `toyret` pops them. For tests, and as a template.
+ * `entry`; `toyret` pops them and unblocks NMIs. For tests, and as a template.
  */
 export function toyMechanism(options: ToyMechanismOptions): Plugin {
   const { name = 'toy', entry, refuse, activeWhen = {}, fallback = activeWhen.cr4 === undefined } = options
@@ -60,6 +61,7 @@ export function toyMechanism(options: ToyMechanismOptions): Plugin {
           words[RIP + 1] = cpu.hi
           words[RFLAGS] = rflags
           words[RSP] = rsp + 16
+          words[STATUS] = words[STATUS]! & ~BLOCKED_BY_NMI
           cpu.observer?.returned?.(cpu, 'toyret')
         },
       })

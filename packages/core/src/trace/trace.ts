@@ -40,6 +40,7 @@ export interface TraceEvents {
   log: { cpu: number | null; text: string }
 }
 
+/** The name of a trace event. */
 export type TraceType = keyof TraceEvents
 
 /** One entry of a recorded trace: JSON-ready but for its bigints. */

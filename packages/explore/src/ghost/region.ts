@@ -115,6 +115,7 @@ export const FRAME_REGION: RegionDeclaration = {
   name: 'explore/frames',
   scope: 'cpu',
   bytes: 4 * (FRAMES + FRAME_CAPACITY * FRAME_WORDS),
+  used: (words, first) => FRAMES + words[first + COUNT]! * FRAME_WORDS,
   version: 2,
 }
 

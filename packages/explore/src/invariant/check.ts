@@ -10,8 +10,24 @@ import { Judge } from './judge.js'
  * @throws MachineError for a name that no plugin contributes
  */
 export function checkInvariants(machine: Machine, boot: Boot, names?: readonly string[]): readonly Violation[] {
-  const judge = new Judge(machine, boot, names)
+  const judge = judgeOf(machine, boot, names)
+  judge.readStacksAgain()
   const violations = judge.judge()
   judge.settle()
   return violations
+}
+
+const judges = new WeakMap<
+  Boot,
+  { readonly machine: Machine; readonly names: string | undefined; readonly judge: Judge }
+>()
+
+/** The judge of a boot, made once for the same names: it keeps nothing but what it was made from. */
+function judgeOf(machine: Machine, boot: Boot, names: readonly string[] | undefined): Judge {
+  const key = names?.join()
+  const known = judges.get(boot)
+  if (known !== undefined && known.machine === machine && known.names === key) return known.judge
+  const judge = new Judge(machine, boot, names)
+  judges.set(boot, { machine, names: key, judge })
+  return judge
 }

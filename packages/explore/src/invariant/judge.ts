@@ -43,6 +43,11 @@ export class Judge {
     return found ?? NONE
   }
 
+  /** Stack maps are read anew when they are needed next: the host may have moved its stacks. */
+  readStacksAgain(): void {
+    for (const context of this.#contexts) context.forgetStacks()
+  }
+
   /** First word of the ghost region, the same for every CPU. */
   get ghost(): number {
     return this.#contexts[0]!.ghost
@@ -86,6 +91,10 @@ class StepContext implements InvariantContext {
     this.#before = null
     this.#after = null
     this.#delivered = null
+  }
+
+  forgetStacks(): void {
+    this.#stacks = null
   }
 
   get stacks(): StackMap {

@@ -1,4 +1,4 @@
-import { eventName, PAGE_SHADOW_STACK } from '@trapframe/core'
+import { type Cpu, eventName, PAGE_SHADOW_STACK } from '@trapframe/core'
 import type { Invariant } from './invariant.js'
 import { hex } from './place.js'
 
@@ -11,7 +11,7 @@ export const SHADOW_STACK_CONSISTENCY: Invariant = {
   summary: 'SSP is in a shadow stack after a delivery, and back where it was after the return',
   check({ cpu, delivered, returned }) {
     if (delivered.length > 0 && cpu.cpl !== 3 && cpu.supervisorShadowStack) {
-      if ((cpu.space.flagsAt(cpu.ssp) & PAGE_SHADOW_STACK) === 0) {
+      if (!isOnShadowStack(cpu)) {
         const message = `${eventName(delivered.at(-1)!.event)} left SSP at ${hex(cpu.ssp)}, which is no shadow stack`
         return { invariant: 'shadow-stack', message, cpu: cpu.id }
       }
@@ -22,4 +22,9 @@ export const SHADOW_STACK_CONSISTENCY: Invariant = {
     const message = `${eventName(event)} came back with SSP ${hex(came.ssp)} for ${hex(interrupted.ssp)}`
     return { invariant: 'shadow-stack', message, cpu: cpu.id }
   },
+}
+
+/** SSP points into a shadow stack, or to the end of one that is empty: there an event from ring 3 leaves it under FRED. */
+function isOnShadowStack({ space, ssp }: Cpu): boolean {
+  return ((space.flagsAt(ssp) | space.flagsAt(BigInt.asUintN(64, ssp - 8n))) & PAGE_SHADOW_STACK) !== 0
 }

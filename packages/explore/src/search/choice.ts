@@ -10,20 +10,20 @@ import {
   STATUS,
 } from '@trapframe/core'
 import type { ExploreEvent } from './event.js'
+import type { Alone } from './options.js'
 
 /**
  * What may happen next, as one integer: the number of the CPU that steps in bits 7:0, the number of the event that is
- * injected first in bits 15:8 (from 1, 0 for none), the number of what happens instead of a step in bits 23:16 (from 1).
+ * injected first in bits 12:8 (from 1, 0 for none), the number of what happens instead of a step in bits 23:13 (from 1).
  */
 export type ChoiceCode = number
 
 const EVENT_SHIFT = 8
-const HAPPENING_SHIFT = 16
-const FIELD = 0xff
+const HAPPENING_SHIFT = 13
 
-export const choiceCpu = (choice: ChoiceCode): number => choice & FIELD
+export const choiceCpu = (choice: ChoiceCode): number => choice & 0xff
 /** Number of the injected event, from 1; 0 for none. */
-export const choiceEvent = (choice: ChoiceCode): number => (choice >> EVENT_SHIFT) & FIELD
+export const choiceEvent = (choice: ChoiceCode): number => (choice >> EVENT_SHIFT) & 0x1f
 /** Number of the happening, from 1; 0 for a step. */
 export const choiceHappening = (choice: ChoiceCode): number => choice >> HAPPENING_SHIFT
 
@@ -44,12 +44,19 @@ export class Choices {
   readonly #machine: Machine
   readonly #injections: Injections
   readonly #atEnd: ((cpu: Cpu) => boolean) | null
+  readonly #alone: Alone | null
   readonly #hasSources: boolean
   readonly #happenings: string[] = []
   /** The choices of the last question. */
   readonly list: number[] = []
 
-  constructor(machine: Machine, injections: Injections, atEnd: ((cpu: Cpu) => boolean) | null) {
+  constructor(
+    machine: Machine,
+    injections: Injections,
+    atEnd: ((cpu: Cpu) => boolean) | null,
+    alone: Alone | null = null,
+  ) {
+    this.#alone = alone
     this.#machine = machine
     this.#injections = injections
     this.#atEnd = atEnd
@@ -68,10 +75,14 @@ export class Choices {
     const { list } = this
     const { cpus } = this.#machine
     list.length = 0
-    for (let id = 0; id < cpus.length; id++) if (this.canStep(cpus[id]!)) list.push(stepChoice(id))
+    const alone = this.#whoIsAlone()
+    if (alone !== null) list.push(stepChoice(alone.id))
+    else for (let id = 0; id < cpus.length; id++) if (this.canStep(cpus[id]!)) list.push(stepChoice(id))
     if (this.#hasSources || nextDeadline(this.#machine) !== null) {
       for (const choice of choices(this.#machine)) {
-        if (choice.kind === 'happening') list.push(happeningChoice(this.#numberOf(choice.name)))
+        if (choice.kind !== 'happening') continue
+        if (alone !== null && !this.#alone!.concerns(choice.name, alone)) continue
+        list.push(happeningChoice(this.#numberOf(choice.name)))
       }
     }
     return list.length
@@ -96,10 +107,24 @@ export class Choices {
     return this.#happenings[number - 1]!
   }
 
+  /** The first CPU that is by itself and can step; null for none. */
+  #whoIsAlone(): Cpu | null {
+    const alone = this.#alone
+    if (alone === null) return null
+    const { cpus } = this.#machine
+    for (let id = 0; id < cpus.length; id++) {
+      const cpu = cpus[id]!
+      if (alone.cpu(cpu) && this.canStep(cpu)) return cpu
+    }
+    return null
+  }
+
   #eachInjection(visit: (choice: ChoiceCode) => boolean): boolean {
     const { events, cpus, where } = this.#injections
+    const alone = this.#whoIsAlone()
     for (let i = 0; i < cpus.length; i++) {
       const cpu = this.#machine.cpus[cpus[i]!]!
+      if (alone !== null && cpu !== alone) continue
       if (where !== null && !where(cpu)) continue
       for (let n = 0; n < events.length; n++) {
         const event = events[n]!

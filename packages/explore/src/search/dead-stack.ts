@@ -73,8 +73,13 @@ export class DeadStacks {
       const index = entry >> ENTRY_INDEX_SHIFT
       const [first, last] = [from >>> 2, (from + count) >>> 2]
       // Most of it is zero already, and a page that is written in vain is a page that is copied in vain.
-      const used = firstUsed(memory.frames[index]!.words, first, last)
-      if (used < last) memory.writable(index, used, last).words.fill(0, used, last)
+      const frame = memory.frames[index]!
+      const used = firstUsed(frame.words, Math.min(last, Math.max(first, frame.zeroBelow)), last)
+      if (first <= frame.zeroBelow && used > frame.zeroBelow) frame.zeroBelow = used
+      if (used === last) continue
+      const writable = memory.writable(index, used, last)
+      writable.words.fill(0, used, last)
+      if (first <= writable.zeroBelow) writable.zeroBelow = last
     }
   }
 }

@@ -1,7 +1,7 @@
 import { PAGE_SIZE, type Snapshot } from '@trapframe/core'
 import { type ChoiceCode, choiceEvent } from './choice.js'
 import { type Exploration, rankOf } from './exploration.js'
-import type { Way } from './findings.js'
+import type { Origin } from './findings.js'
 import { MOST_STEPS } from './options.js'
 
 /** A state on the path that has choices left. */
@@ -30,7 +30,7 @@ export function* depthFirst(exploration: Exploration, maxEvents: number): Genera
   let choice: ChoiceCode | null = null
   visited.clear()
   machine.restore(exploration.start)
-  exploration.visit(0, true)
+  exploration.visit(0)
 
   /** The choices of the state that the machine is in; the first is returned, the others wait. */
   const turn = (fresh: boolean): ChoiceCode | null => {
@@ -46,12 +46,19 @@ export function* depthFirst(exploration: Exploration, maxEvents: number): Genera
     if (all.length > 1) {
       const snapshot = machine.snapshot()
       turns.push({ snapshot, choices: all, next: 1, events, steps })
-      exploration.snapshotBytes = Math.max(exploration.snapshotBytes, turns.length * bytesOf(snapshot))
+      exploration.waitingBytes = Math.max(exploration.waitingBytes, turns.length * bytesOf(snapshot))
     }
     return all[0]!
   }
 
-  const way = (): Way => path.slice(0, steps)
+  const origin: Origin = {
+    made: 0,
+    parentLo: 0,
+    parentHi: 0,
+    get way() {
+      return path.slice(0, steps)
+    },
+  }
   choice = turn(true)
   for (;;) {
     yield
@@ -69,11 +76,11 @@ export function* depthFirst(exploration: Exploration, maxEvents: number): Genera
     if (choiceEvent(choice) !== 0) events++
     exploration.rank = rankOf(events, steps)
     exploration.waiting = turns.length
-    if (!exploration.make(choice, rankOf(events, steps), way)) {
+    if (!exploration.make(choice, rankOf(events, steps), origin)) {
       choice = null
       continue
     }
-    const visit = exploration.visit(rankOf(events, bounded ? steps : 0), true)
+    const visit = exploration.visit(rankOf(events, bounded ? steps : 0))
     choice = visit === 'known' ? null : turn(visit === 'new')
   }
 }

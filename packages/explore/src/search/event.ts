@@ -7,6 +7,8 @@ import {
   EXTERNAL_INTERRUPT,
   eventName,
   IF,
+  MCG_MCIP,
+  MCG_STATUS,
   PENDING_INTERRUPTS,
   PENDING_MACHINE_CHECK,
   PENDING_NMI,
@@ -60,16 +62,28 @@ export const NMI_EVENT: ExploreEvent = {
   },
 }
 
-/** A machine check. Nothing holds it back. */
+/**
+ * A machine check where IA32_MCG_STATUS.MCIP is clear. While it is set a machine check shuts the CPU down before anything
+ * is delivered (SDM 3B), which is true of every program and says nothing about this one: {@link
+ * MACHINE_CHECK_ANYWHERE_EVENT} is for those who want to hear it.
+ */
 export const MACHINE_CHECK_EVENT: ExploreEvent = {
   name: '#MC',
   verb: ['mc', {}],
-  ready: (cpu) => (status(cpu) & (PENDING_MACHINE_CHECK | SHUTDOWN)) === 0,
+  ready: (cpu) =>
+    (status(cpu) & (PENDING_MACHINE_CHECK | SHUTDOWN)) === 0 && (cpu.words[MCG_STATUS]! & MCG_MCIP) === 0,
   latches: () => false,
   inject: (cpu) => {
     pendMachineCheck(cpu)
     return undefined
   },
+}
+
+/** A machine check wherever one can come. Nothing holds it back. */
+export const MACHINE_CHECK_ANYWHERE_EVENT: ExploreEvent = {
+  ...MACHINE_CHECK_EVENT,
+  name: '#MC at any time',
+  ready: (cpu) => (status(cpu) & (PENDING_MACHINE_CHECK | SHUTDOWN)) === 0,
 }
 
 /** A debug trap on the previous instruction, with condition B0: what a data breakpoint does. */
@@ -114,6 +128,7 @@ export function pageFaultEvent(address: bigint): ExploreEvent {
   const without = new WeakMap<ReadonlyMap<number, number>, ReadonlyMap<number, number>>()
   return {
     name: `#PF ${page.toString(16)}`,
+    verb: ['pf', { address: page }],
     ready: (cpu) => (status(cpu) & SHUTDOWN) === 0 && cpu.space.flagsAt(page) !== 0,
     latches: () => false,
     inject({ space }) {
@@ -137,5 +152,6 @@ export function pageFaultEvent(address: bigint): ExploreEvent {
 export const STANDARD_EVENTS: Readonly<Record<string, ExploreEvent>> = {
   nmi: NMI_EVENT,
   mc: MACHINE_CHECK_EVENT,
+  'mc-any': MACHINE_CHECK_ANYWHERE_EVENT,
   db: DEBUG_EVENT,
 }

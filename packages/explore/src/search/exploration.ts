@@ -5,10 +5,10 @@ import { type ChoiceCode, Choices, choiceCpu, choiceHappening } from './choice.j
 import { Coverage } from './coverage.js'
 import { DeadStacks } from './dead-stack.js'
 import type { ExploreEvent } from './event.js'
-import { Findings, type Way } from './findings.js'
+import { FORCED, Findings, madeChoice, madeLine, type Origin, type Way } from './findings.js'
 import { MOST_EVENTS, MOST_KINDS, MOST_STEPS, type SearchOptions } from './options.js'
-import type { Replay } from './path-log.js'
 import type { TerminalKind } from './result.js'
+import { BEGINNING, StateTable } from './state-table.js'
 import { Transitions } from './transition.js'
 import { type Visit, VisitedStates } from './visited-states.js'
 
@@ -19,7 +19,7 @@ export const eventsOf = (rank: number): number => rank >> STEP_BITS
 export const stepsOf = (rank: number): number => rank & MOST_STEPS
 
 /** What strategies share: the machine, its transition relation, the visited set and what was found. */
-export class Exploration implements Replay {
+export class Exploration {
   readonly machine: Machine
   readonly events: readonly ExploreEvent[]
   readonly maxEvents: number
@@ -27,7 +27,9 @@ export class Exploration implements Replay {
   readonly straightLines: boolean
   readonly choices: Choices
   readonly coverage = new Coverage()
+  /** The visited set of searches depth first, and of those breadth first. */
   readonly visited = new VisitedStates()
+  readonly table = new StateTable()
   readonly findings = new Findings()
   readonly start: Snapshot
   readonly #transitions: Transitions
@@ -42,10 +44,8 @@ export class Exploration implements Replay {
   /** Where the search is, for reports of its progress. */
   rank = 0
   waiting = 0
-  /** Whether a budget is used up; asked in long expansions, which do not yield. */
-  mustStop: () => boolean = () => false
-  logBytes = 0
-  snapshotBytes = 0
+  /** The most that states which wait to be expanded took. */
+  waitingBytes = 0
 
   constructor(machine: Machine, boot: Boot, options: SearchOptions) {
     const { events = [], maxEvents = 1, maxSteps = MOST_STEPS, regions } = options
@@ -62,13 +62,22 @@ export class Exploration implements Replay {
       cpus: options.eventCpus ?? machine.cpus.map(({ id }) => id),
       where: regions === undefined ? null : within(regions),
     }
-    this.choices = new Choices(machine, injections, options.atEnd ?? null)
+    this.choices = new Choices(machine, injections, options.atEnd ?? null, options.alone ?? null)
     const judge = new Judge(machine, boot, options.invariants)
     const deadStacks = options.deadStacks === true ? new DeadStacks(machine, boot) : null
     this.#transitions = new Transitions(machine, judge, events, this.choices, this.coverage, deadStacks)
     this.#exact = options.verify === true ? new Map() : null
     judge.settle()
     this.start = machine.snapshot()
+  }
+
+  /** What the strategy remembers states in. */
+  get statesSeen(): { readonly size: number; readonly bytes: number } {
+    return this.visited.size > 0 ? this.visited : this.table
+  }
+
+  get states(): number {
+    return this.visited.size + this.table.size
   }
 
   get transitions(): number {
@@ -84,10 +93,12 @@ export class Exploration implements Replay {
    * Makes a transition and judges it. False where the path ends here: an invariant is broken, or the model does not go on.
    *
    * @param rank of the state that it leads to
-   * @param way how a report gets here, the choice included
+   * @param origin how a report gets here, the choice included; its values are read now
    */
-  make(choice: ChoiceCode, rank: number, way: () => Way): boolean {
-    const rip = this.#ripOf(choice)
+  make(choice: ChoiceCode, rank: number, origin: Origin): boolean {
+    const { words } = this.machine.cpus[choiceHappening(choice) === 0 ? choiceCpu(choice) : 0]!
+    const ripLo = words[RIP]!
+    const ripHi = words[RIP + 1]!
     const steps = stepsOf(rank)
     if (steps > this.depth) this.depth = steps
     const events = eventsOf(rank)
@@ -97,32 +108,55 @@ export class Exploration implements Replay {
       violations = this.#transitions.make(choice)
     } catch (error) {
       if (!(error instanceof UserError)) throw error
-      this.findings.noteLimit(error.message, rip(), way)
+      this.findings.noteLimit(error.message, join(ripLo, ripHi), rank, origin)
       return false
     }
     if (violations.length === 0) return true
-    for (const violation of violations) this.findings.note(violation, rip(), choice, rank, way)
+    const rip = join(ripLo, ripHi)
+    for (const violation of violations) this.findings.note(violation, rip, choice, rank, origin)
     return false
+  }
+
+  /** Makes a transition, and says what it broke. @throws UserError where the model does not go on */
+  judged(choice: ChoiceCode): readonly Violation[] {
+    return this.#transitions.make(choice)
   }
 
   repeat(choice: ChoiceCode): void {
     this.#transitions.repeat(choice)
   }
 
-  repeatOnly(): void {
-    this.choices.plain()
-    this.#transitions.repeat(this.choices.list[0]!)
+  /** Low half of the hash of the state that the machine is in; the high half is the machine's `hashHi`. */
+  hash(): number {
+    const lo = this.machine.hashHalves()
+    if (this.#exact !== null) this.#compare(lo, this.machine.hashHi)
+    return lo
   }
 
-  /** Remembers the state that the machine is in. With `both`, as known only where neither events nor steps are more. */
-  visit(rank: number, both = false): Visit {
-    const lo = this.machine.hashHalves()
-    const hi = this.machine.hashHi
+  /** Breadth first: remembers a state by its hash, and how it was reached. */
+  meet(lo: number, hi: number, rank: number, { parentLo, parentHi, made }: Origin): Visit {
+    const visit = this.table.visit(lo, hi, rank, parentLo, parentHi, made)
     this.arrivals++
-    const visit = both ? this.visited.visitBoth(lo, hi, rank, STEP_BITS) : this.visited.visit(lo, hi, rank)
     if (visit !== 'new') this.duplicates++
-    if (this.#exact !== null) this.#compare(lo, hi)
     return visit
+  }
+
+  /** Depth first: remembers the state that the machine is in, as known where neither events nor steps are more. */
+  visit(rank: number): Visit {
+    const lo = this.hash()
+    const visit = this.visited.visit(lo, this.machine.hashHi, rank, STEP_BITS)
+    this.arrivals++
+    if (visit !== 'new') this.duplicates++
+    return visit
+  }
+
+  /** The way to a finding. */
+  wayOf({ made, parentLo, parentHi, way }: Origin): Way {
+    if (way !== undefined) return way
+    const back: number[] = []
+    let at: { readonly lo: number; readonly hi: number; readonly made: number } = { lo: parentLo, hi: parentHi, made }
+    for (; at.made !== BEGINNING; at = this.table.wayTo(at.lo, at.hi)!) back.push(at.made)
+    return back.reverse().flatMap((one) => [madeChoice(one), ...new Array<number>(madeLine(one)).fill(FORCED)])
   }
 
   /** Counts a state from which nobody can step. */
@@ -136,16 +170,11 @@ export class Exploration implements Replay {
     if (known === undefined) this.#exact!.set(key, this.machine.snapshot())
     else if (!this.machine.equals(known)) throw new Error(`two different states have the hash ${key.toString(16)}`)
   }
-
-  #ripOf(choice: ChoiceCode): () => bigint {
-    const { words } = this.machine.cpus[choiceHappening(choice) === 0 ? choiceCpu(choice) : 0]!
-    const lo = words[RIP]!
-    const hi = words[RIP + 1]!
-    return () => (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0)
-  }
 }
 
-function terminalKind(machine: Machine): TerminalKind {
+const join = (lo: number, hi: number): bigint => (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0)
+
+export function terminalKind(machine: Machine): TerminalKind {
   if (machine.cpus.some((cpu) => cpu.isShutdown)) return 'shutdown'
   return machine.cpus.every((cpu) => cpu.halted) ? 'halted' : 'end'
 }

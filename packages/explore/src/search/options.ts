@@ -2,7 +2,23 @@ import type { Cpu, MemoryArea } from '@trapframe/core'
 import type { ExploreEvent } from './event.js'
 import type { SearchProgress } from './result.js'
 
+/** In which order a search goes through states. */
 export type Strategy = 'breadth-first' | 'depth-first' | 'iterative-deepening'
+
+/**
+ * Which CPUs are by themselves: whatever such a CPU does next, with or without an event, and whatever happens to it,
+ * neither reads what others may write before that nor writes what others use. The order of its next step and theirs then
+ * makes no difference, and a search tries only this CPU's choices and leaves the others' for later (a persistent set). The
+ * author of the software says so, by the machine's state alone, and answers for three things: that it is true until the CPU
+ * has made its step, whatever the others do meanwhile; that no loop of a CPU is by itself all the way round, or the
+ * others would wait for ever; and that invariants which look at several CPUs notice only steps that are not by themselves.
+ */
+export interface Alone {
+  /** Whether a CPU is by itself at this boundary. */
+  cpu(cpu: Cpu): boolean
+  /** Whether something that may happen outside of the CPUs, by its name, happens to this one. */
+  concerns(happening: string, cpu: Cpu): boolean
+}
 
 /** What a search tries, and where it stops. */
 export interface SearchOptions {
@@ -27,6 +43,8 @@ export interface SearchOptions {
    * alone.
    */
   readonly atEnd?: (cpu: Cpu) => boolean
+  /** Which CPUs need not be interleaved with the others, and when; default: all are, always. */
+  readonly alone?: Alone
   /**
    * Software reads nothing below its stack pointer, so that what a handler left on its stack need not tell states apart: it
    * is cleared when the handler returns. Default false, as only the author of the software can say so.
@@ -42,8 +60,6 @@ export interface SearchOptions {
   readonly maxViolations?: number
   /** Run through states that have one choice without hashing them; default true. */
   readonly straightLines?: boolean
-  /** A snapshot is kept for states so many steps apart, and those between are reached again by replay; default 16. */
-  readonly checkpointEvery?: number
   /** Compare whole states where hashes are equal, and throw where they differ. Slow, and needs a snapshot of every state. */
   readonly verify?: boolean
   readonly onProgress?: (progress: SearchProgress) => void

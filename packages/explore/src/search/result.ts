@@ -17,6 +17,7 @@ export interface PathEntry {
   readonly label: string
 }
 
+/** An invariant that was broken, and the shortest way there that the search knows. */
 export interface FoundViolation {
   readonly invariant: string
   readonly message: string
@@ -39,6 +40,7 @@ export interface ModelLimit {
   readonly path: readonly PathEntry[]
 }
 
+/** What a search tried at one instruction boundary. */
 export interface BoundaryCoverage {
   readonly rip: bigint
   readonly label: string
@@ -51,6 +53,7 @@ export interface BoundaryCoverage {
 /** Why a search is not complete. */
 export type StopReason = 'states' | 'steps' | 'time' | 'violations' | 'aborted' | 'model'
 
+/** What a search found, how much it has seen, and why it ended. */
 export interface SearchResult {
   /** Distinct states in the visited set. */
   readonly states: number
@@ -71,11 +74,11 @@ export interface SearchResult {
   /** Of the transitions that ended in a hashed state, which part led to a known one. */
   readonly dedupeRate: number
   readonly memory: {
-    /** Visited set, path log, and the most that snapshots took at a time. */
+    /** The visited set, with how each state was reached. */
     readonly visitedBytes: number
-    readonly logBytes: number
-    readonly snapshotBytes: number
-    /** All of it for one state. */
+    /** The most that states which wait to be expanded took at a time. */
+    readonly waitingBytes: number
+    /** Both for one state. */
     readonly bytesPerState: number
   }
   /** By injected events, then steps, then name. */

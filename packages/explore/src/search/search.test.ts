@@ -128,7 +128,7 @@ describe('violations', () => {
     expect(toy.cpu.rsp).toBe(nmiTop() - 24n)
   })
 
-  it('every strategy, distance of snapshots and way of walking finds the same', () => {
+  it('every strategy and way of walking finds the same', () => {
     const shape = (options: SearchOptions, handler = [NOP, RETURN]) => {
       const { violations, complete, terminals } = program({}, handler).find({
         ...REENTRY,
@@ -137,9 +137,9 @@ describe('violations', () => {
       })
       return { complete, terminals, violations: violations.map(({ path, message, ...rest }) => rest) }
     }
-    const plain = shape({ straightLines: false, checkpointEvery: 1 })
+    const plain = shape({ straightLines: false })
     expect(plain.violations.length).toBeGreaterThan(0)
-    for (const checkpointEvery of [1, 3, 1000]) expect(shape({ checkpointEvery })).toEqual(plain)
+    expect(shape({})).toEqual(plain)
     const places = ({ violations }: typeof plain) =>
       new Set(violations.map(({ invariant, rip }) => `${invariant} ${rip}`))
     expect(places(shape({ strategy: 'depth-first' }))).toEqual(places(plain))

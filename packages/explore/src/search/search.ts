@@ -9,7 +9,6 @@ import { nearestLabel } from './symbol.js'
 
 /** Expansions between two looks at the clock. */
 const SLICE = 64
-const CHECKPOINT_EVERY = 16
 const MOST_VIOLATIONS = 16
 const PROGRESS_EVERY = 500
 /** Milliseconds after which an asynchronous search lets others run. */
@@ -48,7 +47,6 @@ class Run {
   constructor(machine: Machine, boot: Boot, options: SearchOptions) {
     this.#options = options
     this.#exploration = new Exploration(machine, boot, options)
-    this.#exploration.mustStop = () => this.#mustStop(performance.now())
     this.#nameOf = options.nameOf ?? nearestLabel(boot.labels)
     this.#work = strategyOf(this.#exploration, options)
   }
@@ -68,12 +66,11 @@ class Run {
   finish(): SearchResult {
     const exploration = this.#exploration
     const seconds = (performance.now() - this.#began) / 1000
-    const { findings, visited, passed, arrivals, duplicates } = exploration
-    const states = visited.size
-    const bytes = visited.bytes + exploration.logBytes + exploration.snapshotBytes
+    const { findings, passed, arrivals, duplicates, states } = exploration
+    const { bytes: visitedBytes } = exploration.statesSeen
     const violations = findings.violations
       .toSorted((a, b) => a.rank - b.rank || (a.violation.invariant < b.violation.invariant ? -1 : 1))
-      .map(({ violation: { invariant, message, cpu }, rip, rank, way }) => ({
+      .map(({ violation: { invariant, message, cpu }, rip, rank, origin }) => ({
         invariant,
         message,
         cpu,
@@ -81,13 +78,13 @@ class Run {
         label: this.#nameOf(rip),
         events: eventsOf(rank),
         steps: stepsOf(rank),
-        path: pathOf(exploration, way, this.#nameOf),
+        path: pathOf(exploration, exploration.wayOf(origin), this.#nameOf),
       }))
-    const limits = [...findings.limits.values()].map(({ message, rip, way }) => ({
+    const limits = [...findings.limits.values()].map(({ message, rip, origin }) => ({
       message,
       rip,
       label: this.#nameOf(rip),
-      path: pathOf(exploration, way, this.#nameOf),
+      path: pathOf(exploration, exploration.wayOf(origin), this.#nameOf),
     }))
     exploration.machine.restore(exploration.start)
     return {
@@ -102,10 +99,9 @@ class Run {
       statesPerSecond: (states + passed) / seconds,
       dedupeRate: arrivals === 0 ? 0 : duplicates / arrivals,
       memory: {
-        visitedBytes: visited.bytes,
-        logBytes: exploration.logBytes,
-        snapshotBytes: exploration.snapshotBytes,
-        bytesPerState: bytes / states,
+        visitedBytes,
+        waitingBytes: exploration.waitingBytes,
+        bytesPerState: (visitedBytes + exploration.waitingBytes) / states,
       },
       violations,
       limits,
@@ -119,8 +115,8 @@ class Run {
 
   #mustStop(now: number): boolean {
     const { maxStates, maxSeconds, maxViolations = MOST_VIOLATIONS, signal } = this.#options
-    const { visited, findings } = this.#exploration
-    if (maxStates !== undefined && visited.size >= maxStates) findings.stopped.add('states')
+    const { states, findings } = this.#exploration
+    if (maxStates !== undefined && states >= maxStates) findings.stopped.add('states')
     else if (maxSeconds !== undefined && now - this.#began >= maxSeconds * 1000) findings.stopped.add('time')
     else if (findings.count >= maxViolations) findings.stopped.add('violations')
     else if (signal?.aborted === true) findings.stopped.add('aborted')
@@ -136,9 +132,9 @@ class Run {
   }
 
   #progress(now: number): SearchProgress {
-    const { visited, passed, transitions, rank, waiting, findings } = this.#exploration
+    const { states, passed, transitions, rank, waiting, findings } = this.#exploration
     return {
-      states: visited.size,
+      states,
       passed,
       transitions,
       events: eventsOf(rank),
@@ -157,7 +153,7 @@ function strategyOf(exploration: Exploration, options: SearchOptions): Generator
     case 'iterative-deepening':
       return deepening(exploration)
     default:
-      return breadthFirst(exploration, options.checkpointEvery ?? CHECKPOINT_EVERY)
+      return breadthFirst(exploration)
   }
 }
 

@@ -8,13 +8,8 @@ const WORDS_A_SLOT = 3
 export type Visit = 'new' | 'closer' | 'known'
 
 /**
- * The states that a search has met, as 64-bit hashes in two typed arrays, with the rank at which each was met first: an
- * integer that says how far from the start it is, so that a state met again on a shorter way is told apart. Open
- * addressing with linear probing; doubles when it fills up. 12 bytes a slot, 20 to 40 bytes a state.
- *
- * Two different states with one hash would be taken for one, and what only the second leads to would be missed. With n
- * states that happens at all with a probability of about n² / 2⁶⁵: 3·10⁻⁸ for a million states, 3·10⁻⁴ for a hundred
- * million. A search with `verify` compares whole states and proves that it did not happen.
+ * The states that a depth-first search has met, as 64-bit hashes in typed arrays, with the rank at which each was met
+ * first. Open addressing with linear probing; doubles when it fills up. 12 bytes a slot, 20 to 40 bytes a state.
  */
 export class VisitedStates {
   #lo = new Int32Array(FIRST_SLOTS)
@@ -28,24 +23,12 @@ export class VisitedStates {
     return this.#lo.length * 4 * WORDS_A_SLOT
   }
 
-  /** Remembers a state by its hash: new, met before but at a higher rank (which is lowered), or known. */
-  visit(lo: number, hi: number, rank: number): Visit {
-    const slot = this.#find(lo, hi)
-    if (this.#isEmpty(slot)) {
-      this.#insert(slot, lo, hi, rank)
-      return 'new'
-    }
-    if (this.#rank[slot]! <= rank) return 'known'
-    this.#rank[slot] = rank
-    return 'closer'
-  }
-
   /**
-   * The same for ranks of two parts, `rank >> shift` and the rest: a state is known only where neither part is higher than
-   * when it was met before. One where one part is lower, the other higher, is met anew with the new rank, so that nothing
+   * Remembers a state by its hash: new, met before, or known. Ranks have two parts, `rank >> shift` and the rest: a state is
+   * known only where neither part is higher than when it was met before. One where one part is lower, the other higher, is met anew with the new rank, so that nothing
    * is missed, at the price of going there again.
    */
-  visitBoth(lo: number, hi: number, rank: number, shift: number): Visit {
+  visit(lo: number, hi: number, rank: number, shift: number): Visit {
     const slot = this.#find(lo, hi)
     if (this.#isEmpty(slot)) {
       this.#insert(slot, lo, hi, rank)

@@ -6,6 +6,7 @@
 /** Size of the frame, and what RSP is aligned to before it is pushed (A13). */
 export const FRAME_BYTES = 64
 
+/** Byte offsets of the frame’s quadwords from RSP. */
 export const FRAME_ERROR_CODE = 0
 export const FRAME_RIP = 8
 /** CS with the augmented bits above it. */

@@ -1,11 +1,11 @@
-import { RAX, RCX, RDX, readMsr, type Semantics, ud, writeMsr } from '@trapframe/core'
+import { RAX, RCX, RDX, readMsrHalves, type Semantics, ud, writeMsr } from '@trapframe/core'
 import { requireCpl0 } from './privilege.js'
-import { halves, quad } from './quad.js'
+import { quad } from './quad.js'
 
 const readModelSpecific: Semantics = (cpu) => {
   requireCpl0(cpu)
   const { words } = cpu
-  words[RAX] = halves(cpu, readMsr(cpu, words[RCX]! >>> 0))
+  words[RAX] = readMsrHalves(cpu, words[RCX]! >>> 0)
   words[RAX + 1] = 0
   words[RDX] = cpu.hi
   words[RDX + 1] = 0

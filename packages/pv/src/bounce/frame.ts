@@ -1,12 +1,12 @@
-import { AC, IF, IOPL, NT, RF, TF, VM } from '@trapframe/core'
+import { AC, NT, RF, TF, VM } from '@trapframe/core'
 import { FLAT_USER_CS64, FLAT_USER_SS, type PvAnswer, TRAP_SYSCALL } from '@trapframe/xen'
-import { inKernelMode, type PvContext } from '../context.js'
+import { inKernelMode, isCompat, type PvContext } from '../context.js'
 import { CRASH_BAD_STACK, CRASH_FRAME_FAULT, CRASH_NULL_HANDLER } from '../crash.js'
-import { GuestFault, storeGuest } from '../guest-memory.js'
+import { GuestFault, storeFrame } from '../guest-memory.js'
+import { createCompatBounceFrame } from '../pv32/bounce-frame.js'
 import { toggleGuestMode } from '../segment/guest-mode.js'
 import { TBF_CALLBACK, TBF_EXCEPTION_ERRCODE, TBF_INTERRUPT, TBF_SYSCALL } from '../state/pv-fields.js'
-import { hasArchitecturalIopl } from '../state/vm-assist.js'
-import { HYPERVISOR_VIRT_END } from '../virtual-range.js'
+import { frameRflags } from './frame-rflags.js'
 
 /** What no handler starts with: a trap through an interrupt gate clears all but AC, and a kernel wants no alignment checks. */
 const CLEARED = BigInt(AC | VM | RF | NT | TF)
@@ -22,6 +22,7 @@ const MASK_SHIFT = 32n
  * leaves its mode; its kernel stays on the stack that it is on.
  */
 export function createBounceFrame(context: PvContext): PvAnswer {
+  if (isCompat(context)) return createCompatBounceFrame(context)
   const { regs, vcpu, pv, info, shows, checks } = context
   const flags = Number(pv.get('bounce_flags'))
   pv.set('bounce_flags', 0n)
@@ -52,7 +53,7 @@ export function createBounceFrame(context: PvContext): PvAnswer {
   const frame = BigInt.asUintN(64, rsp - BigInt(8 * slots.length))
   try {
     slots.forEach((value, i) => {
-      storeGuest(context, hardened(frame) + BigInt(8 * (slots.length - 1 - i)), 8, value)
+      storeFrame(context, checks.hardened(frame) + BigInt(8 * (slots.length - 1 - i)), 8, value)
     })
   } catch (thrown) {
     if (!(thrown instanceof GuestFault)) throw thrown
@@ -71,20 +72,3 @@ export function createBounceFrame(context: PvContext): PvAnswer {
   if ((flags & TBF_SYSCALL) !== 0) regs.set('rflags', shows.syscallHandlerRflags(regs.get('rflags'), frame))
   return 'resume'
 }
-
-/** RFLAGS as the guest sees them: IF says whether events were unmasked, IOPL is there if the guest has asked for it. */
-function frameRflags(context: PvContext, mask: bigint): bigint {
-  const { regs, vcpu } = context
-  const flags = (regs.get('rflags') & ~BigInt(IF | IOPL)) | (mask === 0n ? BigInt(IF) : 0n)
-  return hasArchitecturalIopl(context) ? flags | vcpu.get('iopl') : flags
-}
-
-const SIGN = 1n << 63n
-const HALF_CANONICAL = 1n << 47n
-
-/**
- * guest_access_mask_ptr: a pointer into the upper half below the end of Xen's range is moved where nothing can be, so that
- * not even speculation reads through it. It shows in the address at which writing the frame fails.
- */
-const hardened = (pointer: bigint): bigint =>
-  (pointer & SIGN) !== 0n && pointer < HYPERVISOR_VIRT_END ? BigInt.asUintN(64, pointer - HALF_CANONICAL) : pointer

@@ -1,6 +1,6 @@
-import { pushesErrorCode, VECTOR_PF } from '@trapframe/core'
+import { isNull, pushesErrorCode, VECTOR_PF } from '@trapframe/core'
 import { logUnhandled } from '@trapframe/xen'
-import { inKernelMode, type PvContext } from '../context.js'
+import { inKernelMode, isCompat, type PvContext } from '../context.js'
 import { writeElement } from '../emulate/vcpu-array.js'
 import { TBF_EXCEPTION, TBF_EXCEPTION_ERRCODE, TBF_INTERRUPT } from '../state/pv-fields.js'
 import { masksEvents, trapInfo } from '../state/trap-table.js'
@@ -35,7 +35,9 @@ export function injectInterrupt(context: PvContext, vector: number): void {
 export function bounceToVector(context: PvContext, vector: number, errorCode: number | null): boolean {
   const entry = trapInfo(context, vector)
   setBounce(context, entry.address, errorCode, masksEvents(entry))
-  return entry.address !== 0n
+  context.pv.set('bounce_cs', BigInt(entry.cs))
+  // A 32-bit guest may well have a handler at 0 of a segment; a null segment it cannot have.
+  return isCompat(context) ? !isNull(entry.cs) : entry.address !== 0n
 }
 
 /** Lets a handler wait for the way out; `more` are flags that only some events have. */

@@ -46,9 +46,10 @@ function asynchronous(
 
 /** The upcall for event channels, which always masks further ones. */
 function upcall(context: PvContext): PvAnswer | 'again' | null {
-  const { info, vcpu } = context
+  const { info, vcpu, pv } = context
   if (info.get('evtchn_upcall_pending') === 0n || info.get('evtchn_upcall_mask') !== 0n) return null
   setBounce(context, vcpu.get('event_callback_eip'), null, true)
+  pv.set('bounce_cs', pv.get('event_callback_cs'))
   return bounced(createBounceFrame(context))
 }
 

@@ -1,4 +1,5 @@
 import { CR4_DE, DR, DR6_BREAKPOINTS, DR6_FIXED, DR7, DR7_FIXED, DR7_GD } from '@trapframe/core'
+import { currentOf } from '@trapframe/xen'
 import type { PvContext } from '../context.js'
 import { guestCr4 } from '../emulate/guest-cr4.js'
 import { readElement, writeElement } from '../emulate/vcpu-array.js'
@@ -60,7 +61,7 @@ export function setDebugRegister(context: PvContext, register: bigint, value: bi
   if (n < 4) {
     if (!checks.canonical(cpu, value) || !checks.outsideXen(value)) return EPERM
     writeElement(vcpu, 'debugreg', n, value)
-    cpu.set64(DR + 2 * n, value)
+    if (runs(context)) cpu.set64(DR + 2 * n, value)
     return 0
   }
   if (value > LOW_32) return EINVAL
@@ -77,9 +78,12 @@ function setDr7(context: PvContext, value: bigint): number {
   const emulated = io & value & ENABLED
   writeElement(vcpu, 'debugreg', IO_STASH, emulated)
   writeElement(vcpu, 'debugreg', 7, value & ~emulated)
-  loadDebugRegisters(context)
+  if (runs(context)) loadDebugRegisters(context)
   return 0
 }
+
+/** Whether the CPU runs the vCPU, and has its registers. */
+const runs = ({ cpu }: PvContext): boolean => currentOf(cpu) === 'guest'
 
 /** The enable bits, set or not, of the breakpoints whose condition is I/O. */
 const ioBreakpoints = (dr7: bigint): bigint =>

@@ -17,11 +17,16 @@ type Running = Pick<PvContext, 'cpu' | 'vcpu'>
 export const guestCr4 = ({ cpu, vcpu }: Running): bigint =>
   (readElement(vcpu, 'ctrlreg', 4) & GUESTS_OWN) | (cpu.cr4 & VISIBLE)
 
-/** Takes what the guest's kernel writes to CR4: what is its own and the CPU has; the rest of the value is ignored. */
+/** Takes what the guest's kernel writes to CR4, and gives the CPU what of it takes effect. */
 export function setGuestCr4({ cpu, vcpu }: Running, value: bigint): void {
+  takeGuestCr4({ cpu, vcpu }, value)
+  loadGuestCr4({ cpu, vcpu })
+}
+
+/** pv_fixup_guest_cr4: what is the guest's own and the CPU has is noted; the rest of the value is ignored. */
+export function takeGuestCr4({ cpu, vcpu }: Running, value: bigint): void {
   const missing = (cpu.has('fsgsbase') ? 0 : CR4_FSGSBASE) | (cpu.has('xsave') ? 0 : CR4_OSXSAVE)
   writeElement(vcpu, 'ctrlreg', 4, (value & GUESTS_OWN & ~BigInt(missing)) | (cpu.cr4 & VISIBLE))
-  loadGuestCr4({ cpu, vcpu })
 }
 
 /**

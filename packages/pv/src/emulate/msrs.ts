@@ -47,7 +47,7 @@ export function writeGuestMsr(context: PvContext, index: number, value: bigint):
   switch (index) {
     case IA32_FS_BASE:
       if (!checks.canonical(cpu, value)) return false
-      cpu.set64(FS_BASE, value)
+      writeMsr(cpu, index, value)
       return true
     case IA32_GS_BASE:
       if (!checks.canonical(cpu, value)) return false

@@ -1,11 +1,12 @@
 import { VECTOR_DB, VECTOR_GP, VECTOR_NM, VECTOR_PF, VECTOR_UD } from '@trapframe/core'
 import { type PvAnswer, type PvEvent, refusedGate } from '@trapframe/xen'
 import { injectException } from '../bounce/inject.js'
-import type { PvContext } from '../context.js'
+import { isCompat, type PvContext } from '../context.js'
 import { handleDebug } from '../debug/handle-debug.js'
 import { emulateInvalidOp } from '../emulate/invalid-op.js'
 import { emulatePrivileged } from '../emulate/privileged.js'
 import { handleDeviceNotAvailable } from '../fpu/device-not-available.js'
+import { emulateGateUse } from '../pv32/call-gate.js'
 import { fixUpLdtFault } from '../segment/ldt.js'
 import { handleRefusedGate } from './software-interrupt.js'
 
@@ -28,7 +29,8 @@ function isXens(context: PvContext, event: Extract<PvEvent, { kind: 'exception' 
       return handleDeviceNotAvailable(context) === 'handled'
     case VECTOR_GP: {
       const gate = refusedGate(event)
-      if (gate === null) return errorCode === 0 && emulatePrivileged(context)
+      if (gate === null && errorCode === 0) return emulatePrivileged(context)
+      if (gate === null) return isCompat(context) && emulateGateUse(context, errorCode ?? 0)
       handleRefusedGate(context, gate)
       return true
     }

@@ -6,6 +6,7 @@ import { ENTRY_POINT_BYTES, ENTRY_POINTS } from './memory.js'
 export const CALLBACK_TYPES = { event: 0, failsafe: 1, syscall: 2, nmi: 4, sysenter: 5, syscall32: 7 } as const
 export type CallbackName = keyof typeof CALLBACK_TYPES
 
+/** The callbacks in the order of their entry points. */
 export const CALLBACK_NAMES = Object.keys(CALLBACK_TYPES) as readonly CallbackName[]
 
 const VECTORS = 256

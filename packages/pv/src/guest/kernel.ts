@@ -29,6 +29,7 @@ const shared = (name: Parameters<typeof vcpuInfoOffset>[0]): bigint => sharedInf
 /** Address of vcpu_info.evtchn_upcall_mask and other fields that Xen and the guest share. */
 export const sharedField = shared
 
+/** Data segment registers that a guest’s kernel loads. */
 const SEGMENTS = ['ds', 'es', 'fs', 'gs'] as const
 export type SegmentRegister = (typeof SEGMENTS)[number]
 

@@ -66,6 +66,7 @@ export const ANCHORS = {
   fsb: LDT + PAGE,
 } as const
 
+/** The name of a place in the guest’s memory. */
 export type Anchor = keyof typeof ANCHORS
 
 /** The first quadword of the pages for bases: a doubled letter, K, U, X or BF. */
@@ -93,6 +94,11 @@ const STRETCHES: readonly Stretch[] = [
   page(ANCHORS.fsb, DATA),
   page(GUEST_GDT, READ_ONLY),
 ]
+
+/** Addresses of all its pages. */
+export const GUEST_PAGES: readonly bigint[] = [...STRETCHES, { address: ANCHORS.nppage, pages: 1 }].flatMap(
+  ({ address, pages }) => Array.from({ length: pages }, (_, i) => address + BigInt(i) * PAGE),
+)
 
 /** `UD2` and `NOP`, as a page is filled with them. */
 const UD2 = [0x0f, 0x0b]

@@ -70,6 +70,8 @@ export class PvGuest {
   readonly layout: CpuInfoLayout
   /** What Xen has logged since the guest was booted or {@link forgetLog} was called. */
   readonly log: string[] = []
+  /** Told after every step that {@link run} has made. */
+  afterStep: ((cpu: Cpu) => void) | null = null
 
   /** Boots Xen on a machine with one CPU, and puts the guest into its memory. Its kernel runs, and has asked for nothing. */
   constructor(machine: Machine, { revision, delivery, cmdline = '' }: PvGuestOptions) {
@@ -166,6 +168,7 @@ export class PvGuest {
     let level = cpu.cpl
     for (let i = 0; i < STEP_LIMIT; i++) {
       const result = machine.step()
+      this.afterStep?.(cpu)
       const now = cpu.cpl
       const rip = words[RIP]!
       if (now === 3 && words[RIP + 1] === 0) {
@@ -183,6 +186,12 @@ export class PvGuest {
       level = now
     }
     return { kind: 'stuck', why: `nothing came of it in ${STEP_LIMIT} steps: RIP 0x${cpu.rip.toString(16)}` }
+  }
+
+  /** How the guest ended, where it can be told that it did. */
+  stopped(): Stop {
+    const crash = readDomainCrash(this.cpu, this.log, this.layout)
+    return crash === null ? { kind: 'stuck', why: this.#whyIdle() } : { kind: 'crash', crash }
   }
 
   /** Does something and takes it back: the machine and the log are as before. */

@@ -2,6 +2,7 @@ import { VECTOR_NMI } from '@trapframe/core'
 import { FLAT_USER_CS64 } from '@trapframe/xen'
 import type { PvContext } from '../context.js'
 import { GuestFault, loadGuest } from '../guest-memory.js'
+import { markInitialised } from '../state/initialised.js'
 import {
   FAILSAFE_MASKS_EVENTS,
   SYSCALL_MASKS_EVENTS,
@@ -34,6 +35,7 @@ export const SET_TRAP_TABLE: Hypercall = {
         if (address === 0n) return 0
         if (!checks.canonical(cpu, address)) return EINVAL
         const cs = Number(((low >> 16n) & 0xffffn) | checks.rpl)
+        markInitialised(context)
         setTrapInfo(context, Number(low & 0xffn), { flags: Number((low >> 8n) & 0xffn), cs, address })
       }
     })
@@ -44,7 +46,9 @@ export const SET_TRAP_TABLE: Hypercall = {
 export const STACK_SWITCH: Hypercall = {
   number: 3,
   name: 'stack_switch',
-  run({ vcpu, checks }, [ss, sp]) {
+  run(context, [ss, sp]) {
+    const { vcpu, checks } = context
+    markInitialised(context)
     vcpu.set('kernel_ss', (ss! & 0xffffn) | checks.rpl)
     vcpu.set('kernel_sp', sp!)
     return 0
@@ -76,6 +80,7 @@ export const CALLBACK_OP: Hypercall = {
 function register(context: PvContext, type: number, masks: bigint, address: bigint): number {
   const { cpu, vcpu, pv, checks } = context
   if (!checks.canonical(cpu, address)) return EINVAL
+  markInitialised(context)
   switch (type) {
     case CALLBACKTYPE.event:
       vcpu.set('event_callback_eip', address)

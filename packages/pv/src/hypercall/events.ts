@@ -1,3 +1,4 @@
+import { isCompat } from '../context.js'
 import { loadGuest } from '../guest-memory.js'
 import { PORTS, setPortPending } from '../state/vcpu-info.js'
 import { reading } from './callbacks.js'
@@ -29,7 +30,7 @@ export const EVENT_CHANNEL_OP: Hypercall = {
       if (cmd !== EVTCHNOP_SEND) return ENOSYS
       const port = Number(loadGuest(context, arg!, 4))
       if (port === 0 || port >= PORTS) return EINVAL
-      setPortPending(context.info, port)
+      setPortPending(context.info, port, isCompat(context) ? 32 : 64)
       return 0
     }),
 }

@@ -1,4 +1,4 @@
-import { IF, IOPL, RFLAGS_FIXED, RFLAGS_MASK, VM } from '@trapframe/core'
+import { IF, IOPL } from '@trapframe/core'
 import { TRAP_SYSCALL } from '@trapframe/xen'
 import { leaveAsyncHandler } from '../bounce/way-out.js'
 import type { PvContext } from '../context.js'
@@ -14,9 +14,6 @@ type IretFrame = Readonly<Record<(typeof FRAME)[number], bigint>>
 /** The frame is about a system call: RCX and R11 are not restored from it. */
 const VGCF_IN_SYSCALL = 0x100n
 const SELECTOR = 0xffffn
-/** Bits of RFLAGS that a guest has a say in: those that are defined, but for VM and IOPL; and those that are set anyway. */
-const RFLAGS_TAKEN = BigInt(RFLAGS_MASK & ~(IOPL | VM))
-const RFLAGS_FORCED = BigInt(IF | RFLAGS_FIXED)
 const RPL = 3n
 
 /**
@@ -39,7 +36,7 @@ function goOnWith(context: PvContext, frame: IretFrame): bigint {
   regs.set('rip', frame.rip)
   let cs = (frame.cs & SELECTOR) | checks.rpl
   let ss = (frame.ss & SELECTOR) | checks.rpl
-  regs.set('rflags', (frame.rflags & RFLAGS_TAKEN) | RFLAGS_FORCED)
+  regs.set('rflags', checks.iretRflags(frame.rflags))
   if (hasArchitecturalIopl(context)) vcpu.set('iopl', frame.rflags & BigInt(IOPL))
   regs.set('rsp', frame.rsp)
   if ((frame.flags & VGCF_IN_SYSCALL) !== 0n) {

@@ -1,6 +1,6 @@
-import { END_VECTOR } from '../guest/initial-state.js'
 import type { EntryPoint } from '../guest/entry-points.js'
-import type { PvGuest, Stop } from '../guest/pv-guest.js'
+import { END_VECTOR } from '../guest/initial-state.js'
+import { GuestStopped, type PvGuest, type Stop } from '../guest/pv-guest.js'
 import { askXen, readEntry } from '../guest/seen.js'
 
 /** What a guest sees when its kernel is entered, or how it ended: values by name. */
@@ -19,7 +19,6 @@ const prefixed = <T>(prefix: string, fields: Readonly<Record<string, T>>): Recor
 /** Everything that the kernel finds at an entry point: its frame, registers, what it shares with Xen, and what Xen tells it. */
 export function observeEntry(guest: PvGuest, entry: EntryPoint): Observed {
   const { frame, frameAt, gpr, rflags, selectors, ...shared } = readEntry(guest)
-  const { gsQword, ...asked } = askXen(guest)
   return {
     entry: entryName(entry),
     frameAt,
@@ -30,14 +29,28 @@ export function observeEntry(guest: PvGuest, entry: EntryPoint): Observed {
     upcallMask: BigInt(shared.upcallMask),
     upcallPending: BigInt(shared.upcallPending),
     cr2: shared.cr2,
-    ...asked,
-    gsQword: typeof gsQword === 'bigint' ? gsQword : entryName(gsQword),
+    ...observeAsked(guest),
   }
 }
 
+/** What Xen tells, or why it could not be asked: a guest without handlers may not survive its own question. */
+function observeAsked(guest: PvGuest): Observed {
+  try {
+    const { gsQword, ...asked } = askXen(guest)
+    return { ...asked, gsQword: typeof gsQword === 'bigint' ? gsQword : entryName(gsQword) }
+  } catch (thrown) {
+    if (!(thrown instanceof GuestStopped)) throw thrown
+    return { asked: thrown.message }
+  }
+}
+
+/** A guest that goes round in circles; where it is when one stops looking says nothing. */
+const ENDLESS = /^nothing came of it/
+
 /** How it ended. The registers are those that Xen has of the guest: only its log shows them. */
 export function observeStop(stop: Exclude<Stop, { kind: 'entry' }>): Observed {
-  if (stop.kind !== 'crash') return { entry: stop.kind === 'stuck' ? `stuck: ${stop.why}` : stop.kind }
+  if (stop.kind === 'stuck') return { entry: ENDLESS.test(stop.why) ? 'endless' : `stuck: ${stop.why}` }
+  if (stop.kind !== 'crash') return { entry: stop.kind }
   const { reason, unhandled, faultAddress, ...regs } = stop.crash
   return {
     entry: `crash: ${reason}`,

@@ -1,10 +1,12 @@
 import { FLAT_USER_CS64, FLAT_USER_SS } from '@trapframe/xen'
 import { callbackEntry, vectorEntry } from '../guest/entry-points.js'
 import * as hypercalls from '../guest/hypercalls.js'
+import { ARGUMENTS } from '../guest/kernel.js'
 import { ANCHORS, GUEST_GDT } from '../guest/memory.js'
 import * as operations from '../guest/operations.js'
 import { GuestStopped, type PvGuest } from '../guest/pv-guest.js'
 import type { SetUpStep } from './program.js'
+import { editContext, preempt } from './scheduling.js'
 
 /** Result of a step after which the guest was not where it should be. */
 export const STOPPED = 'stopped'
@@ -16,7 +18,7 @@ export function perform(guest: PvGuest, step: SetUpStep): bigint | string {
   try {
     return run(guest, step)
   } catch (thrown) {
-    if (thrown instanceof GuestStopped) return `${STOPPED}: ${thrown.message}`
+    if (thrown instanceof GuestStopped) return `${STOPPED}: ${thrown.message.replace(/RIP 0x[0-9a-f]+/, '')}`
     throw thrown
   }
 }
@@ -58,6 +60,18 @@ function run(guest: PvGuest, step: SetUpStep): bigint {
     case 'nmi':
       return operations.sendNmi(guest)
     case 'hypercall':
+      step.structure.forEach((value, i) => {
+        guest.cpu.space.write64(ARGUMENTS + BigInt(8 * i), value)
+      })
       return guest.hypercall(step.number, ...step.args)
+    case 'fill':
+      step.values.forEach((value, i) => {
+        guest.cpu.space.write64(step.page + BigInt(8 * i), value)
+      })
+      return 0n
+    case 'preempt':
+      return preempt(guest)
+    case 'context':
+      return preempt(guest, (outside) => editContext(outside, step.edits))
   }
 }

@@ -1,7 +1,7 @@
 import { GPR_NAMES, type GprName } from '@trapframe/core'
 import { END_VECTOR } from '../guest/initial-state.js'
 import type { PvGuest, Stop } from '../guest/pv-guest.js'
-import { observeEntry, observeStop, type Observed } from './observe.js'
+import { type Observed, observeEntry, observeStop } from './observe.js'
 import { perform, STOPPED } from './perform.js'
 import { codeBytes, type GuestProgram } from './program.js'
 

@@ -31,7 +31,11 @@ export type SetUpStep =
   | { readonly op: 'callback'; readonly name: CallbackName; readonly present: boolean; readonly masks: boolean }
   | { readonly op: 'descriptor'; readonly table: 'gdt' | 'ldt'; readonly index: number; readonly value: bigint }
   | { readonly op: 'ldt'; readonly entries: number }
-  | { readonly op: 'segment_base'; readonly which: 'FS' | 'GS_USER' | 'GS_KERNEL' | 'GS_USER_SEL'; readonly value: bigint }
+  | {
+      readonly op: 'segment_base'
+      readonly which: 'FS' | 'GS_USER' | 'GS_KERNEL' | 'GS_USER_SEL'
+      readonly value: bigint
+    }
   | { readonly op: 'load'; readonly segment: SegmentRegister; readonly selector: number }
   | { readonly op: 'debugreg'; readonly n: number; readonly value: bigint }
   | { readonly op: 'stack'; readonly rsp: bigint }
@@ -40,7 +44,23 @@ export type SetUpStep =
   | { readonly op: 'cr4'; readonly bits: bigint }
   | { readonly op: 'event' }
   | { readonly op: 'nmi' }
-  | { readonly op: 'hypercall'; readonly number: number; readonly args: readonly bigint[] }
+  | HostileStep
+
+/** Steps of a guest that wants to do harm. */
+export type HostileStep =
+  /** `structure` is what lies at {@link ARGUMENTS}, to which arguments may point. */
+  | {
+      readonly op: 'hypercall'
+      readonly number: number
+      readonly args: readonly bigint[]
+      readonly structure: readonly bigint[]
+    }
+  /** A page that only the guest's past could have written: it is read-only now. */
+  | { readonly op: 'fill'; readonly page: bigint; readonly values: readonly bigint[] }
+  /** The vCPU is scheduled out, another one runs on its CPU, and it is scheduled in. */
+  | { readonly op: 'preempt' }
+  /** The same, and its vcpu_guest_context is written back with quadwords changed. */
+  | { readonly op: 'context'; readonly edits: readonly (readonly [offset: number, value: bigint])[] }
 
 /** Descriptors of the guest's GDT whose code is of 32 bits, and Xen's. */
 const CODE32: readonly number[] = [0x50, 0xe020]

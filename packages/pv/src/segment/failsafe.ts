@@ -1,7 +1,8 @@
-import { AC, IF, IOPL, NT, RF, TF, VM } from '@trapframe/core'
+import { AC, IOPL, NT, RF, TF, VM } from '@trapframe/core'
 import { FLAT_USER_CS64, FLAT_USER_SS, type PvAnswer, TRAP_SYSCALL } from '@trapframe/xen'
+import { frameRflags } from '../bounce/frame-rflags.js'
 import { inKernelMode, type PvContext } from '../context.js'
-import { CRASH_BAD_STACK, CRASH_FAILSAFE_FRAME } from '../crash.js'
+import { CRASH_BAD_STACK, CRASH_FAILSAFE_FRAME, CRASH_NULL_HANDLER } from '../crash.js'
 import { GuestFault, storeGuest } from '../guest-memory.js'
 import { FAILSAFE_MASKS_EVENTS } from '../state/pv-fields.js'
 import { toggleGuestMode } from './guest-mode.js'
@@ -20,7 +21,7 @@ const SELECTOR = 0xffffn
 export function reportBadSegments(context: PvContext): PvAnswer {
   const { regs, vcpu, info, pv, checks } = context
   const kernel = inKernelMode(context)
-  const from = (regs.get('cs') & SELECTOR & ~(kernel ? RPL : 0n)) as bigint
+  const from = regs.get('cs') & SELECTOR & ~(kernel ? RPL : 0n)
   if (!kernel) toggleGuestMode(context)
   const rsp = (kernel ? regs.get('rsp') : vcpu.get('kernel_sp')) & ~(STACK_ALIGNMENT - 1n)
   if (!checks.stackOutsideXen(rsp)) return { crash: CRASH_BAD_STACK }
@@ -28,7 +29,7 @@ export function reportBadSegments(context: PvContext): PvAnswer {
   const slots = [
     regs.get('ss') & SELECTOR,
     regs.get('rsp'),
-    (regs.get('rflags') & ~BigInt(IF)) | (mask === 0n ? BigInt(IF) : 0n),
+    frameRflags(context, mask),
     from | (mask << MASK_SHIFT),
     regs.get('rip'),
     ...(['gs', 'fs', 'es', 'ds'] as const).map((name) => BigInt(vcpu.selector(name))),
@@ -45,12 +46,14 @@ export function reportBadSegments(context: PvContext): PvAnswer {
     pv.set('crash_address', thrown.address)
     return { crash: CRASH_FAILSAFE_FRAME }
   }
+  const handler = vcpu.get('failsafe_callback_eip')
+  if (handler === 0n) return { crash: CRASH_NULL_HANDLER }
   if ((pv.get('callback_flags') & BigInt(FAILSAFE_MASKS_EVENTS)) !== 0n) info.set('evtchn_upcall_mask', 1n)
   regs.set('entry_vector', regs.get('entry_vector') | BigInt(TRAP_SYSCALL))
   regs.set('rflags', regs.get('rflags') & ~CLEARED)
   regs.set('ss', BigInt(FLAT_USER_SS))
   regs.set('rsp', frame)
   regs.set('cs', BigInt(FLAT_USER_CS64))
-  regs.set('rip', vcpu.get('failsafe_callback_eip'))
+  regs.set('rip', handler)
   return 'resume'
 }

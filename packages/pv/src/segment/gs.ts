@@ -1,4 +1,4 @@
-import { type Cpu, GS_BASE, KERNEL_GS_BASE } from '@trapframe/core'
+import { type Cpu, GS_BASE, KERNEL_GS_BASE, writeMsr } from '@trapframe/core'
 
 /**
  * Where a PV guest's GS bases are while Xen runs (P2, P3). Entry from ring 3 by the IDT leaves them alone: the guest's
@@ -16,13 +16,24 @@ export interface GuestGs {
   readonly loadsActive: boolean
 }
 
-const inSlots = (active: number, inactive: number): GuestGs => ({
-  active: (cpu) => cpu.get64(active),
-  setActive: (cpu, base) => cpu.set64(active, base),
-  inactive: (cpu) => cpu.get64(inactive),
-  setInactive: (cpu, base) => cpu.set64(inactive, base),
-  loadsActive: active === GS_BASE,
-})
+/** The MSRs, which are the only way to the bases: a value that is not canonical is #GP, in Xen. */
+const IA32_GS_BASE = 0xc000_0101
+const IA32_KERNEL_GS_BASE = 0xc000_0102
 
-export const IDT_GS: GuestGs = inSlots(GS_BASE, KERNEL_GS_BASE)
-export const FRED_GS: GuestGs = inSlots(KERNEL_GS_BASE, GS_BASE)
+/** Where the bases are when events come by the IDT. */
+export const IDT_GS: GuestGs = {
+  active: (cpu) => cpu.get64(GS_BASE),
+  setActive: (cpu, base) => writeMsr(cpu, IA32_GS_BASE, base),
+  inactive: (cpu) => cpu.get64(KERNEL_GS_BASE),
+  setInactive: (cpu, base) => writeMsr(cpu, IA32_KERNEL_GS_BASE, base),
+  loadsActive: true,
+}
+
+/** Where the bases are under FRED: the other way round. */
+export const FRED_GS: GuestGs = {
+  active: IDT_GS.inactive,
+  setActive: IDT_GS.setInactive,
+  inactive: IDT_GS.active,
+  setInactive: IDT_GS.setActive,
+  loadsActive: false,
+}

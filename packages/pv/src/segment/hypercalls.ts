@@ -1,10 +1,10 @@
 import { PAGE_SIZE, PAGE_WRITABLE } from '@trapframe/core'
 import { FIRST_RESERVED_GDT_BYTE, GUEST_GDT_PAGES, gdtBase, ZERO_FRAME } from '@trapframe/xen'
-import type { PvContext } from '../context.js'
+import { isCompat, type PvContext } from '../context.js'
 import { loadGuest, storeGuest } from '../guest-memory.js'
 import { reading } from '../hypercall/callbacks.js'
 import { EINVAL, ENOSYS, type Hypercall } from '../hypercall/hypercall.js'
-import { isGuestFrame, takeDescriptorPage } from './descriptor-page.js'
+import { takeDescriptorPage } from './descriptor-page.js'
 import { setLdt } from './ldt.js'
 import { setSegmentBase } from './segment-base.js'
 
@@ -13,22 +13,37 @@ const DESCRIPTOR_BYTES = 8n
 const DESCRIPTORS_PER_PAGE = PAGE / DESCRIPTOR_BYTES
 const MOST_DESCRIPTORS = BigInt(FIRST_RESERVED_GDT_BYTE) / DESCRIPTOR_BYTES
 const MOST_LDT_ENTRIES = 8192n
-const PAGE_BITS = 12n
+export const PAGE_BITS = 12n
 
 /** set_gdt(frame_list, entries): the guest's part of the GDT, from a list of page frame numbers. */
 const SET_GDT: Hypercall = {
   number: 2,
   name: 'set_gdt',
-  run: (context, [list, entries]) =>
-    reading(() => {
-      if (entries! > MOST_DESCRIPTORS) return EINVAL
-      const pages = Number((entries! + DESCRIPTORS_PER_PAGE - 1n) / DESCRIPTORS_PER_PAGE)
-      const frames = Array.from({ length: pages }, (_, i) => loadGuest(context, list! + BigInt(8 * i), 8) << PAGE_BITS)
-      if (!frames.every((frame) => takeDescriptorPage(context, frame))) return EINVAL
-      placeGdt(context, frames)
-      context.vcpu.set('gdt_ents', entries!)
-      return 0
-    }),
+  run: (context, [list, entries]) => setGdt(context, list!, entries!, 8),
+}
+
+/** Makes the pages whose frame numbers lie in a list, `bytes` bytes each, the guest's part of the GDT. */
+export const setGdt = (context: PvContext, list: bigint, entries: bigint, bytes: 4 | 8): number =>
+  reading(() => {
+    const pages = gdtPages(entries)
+    if (pages === null) return EINVAL
+    const frames = Array.from(
+      { length: pages },
+      (_, i) => loadGuest(context, list + BigInt(bytes * i), bytes) << PAGE_BITS,
+    )
+    return takeGdt(context, frames, entries)
+  })
+
+/** Pages that so many descriptors take; null where the guest's part of the GDT has no room for them. */
+export const gdtPages = (entries: bigint): number | null =>
+  entries > MOST_DESCRIPTORS ? null : Number((entries + DESCRIPTORS_PER_PAGE - 1n) / DESCRIPTORS_PER_PAGE)
+
+/** pv_set_gdt: audits pages of descriptors and makes them the guest's part of the GDT. */
+export function takeGdt(context: PvContext, frames: readonly bigint[], entries: bigint): number {
+  if (!frames.every((frame) => takeDescriptorPage(context, frame))) return EINVAL
+  placeGdt(context, frames)
+  context.vcpu.set('gdt_ents', entries)
+  return 0
 }
 
 /** Pages that the guest does not have are there, empty: a selector into one is #GP like any descriptor of zeros. */
@@ -49,15 +64,16 @@ function placeGdt({ cpu, vcpu }: PvContext, frames: readonly bigint[]): void {
 const UPDATE_DESCRIPTOR: Hypercall = {
   number: 10,
   name: 'update_descriptor',
-  run(context, [address, descriptor]) {
-    const { cpu, checks } = context
-    const audited = checks.audit(descriptor!)
-    if ((address! & (DESCRIPTOR_BYTES - 1n)) !== 0n || audited === null || !isGuestFrame(context, address!)) {
-      return EINVAL
-    }
-    cpu.space.write64(address!, audited)
-    return 0
-  },
+  run: (context, [address, descriptor]) => updateDescriptor(context, address!, descriptor!),
+}
+
+export function updateDescriptor(context: PvContext, address: bigint, descriptor: bigint): number {
+  const { cpu, checks } = context
+  const audited = checks.audit(descriptor, isCompat(context))
+  if ((address & (DESCRIPTOR_BYTES - 1n)) !== 0n || audited === null || !checks.isGuestFrame(cpu, address))
+    return EINVAL
+  cpu.space.write64(address, audited)
+  return 0
 }
 
 const SET_SEGMENT_BASE: Hypercall = {
@@ -66,7 +82,7 @@ const SET_SEGMENT_BASE: Hypercall = {
   run: (context, [which, base]) => setSegmentBase(context, which!, base!),
 }
 
-const MMUEXT_SET_LDT = 13n
+export const MMUEXT_SET_LDT = 13n
 const MMUEXT_OP_BYTES = 24n
 
 /** mmuext_op(uops, count, pdone, domain): of all operations on page tables and the like, the one about the LDT. */
@@ -86,8 +102,11 @@ const MMUEXT_OP: Hypercall = {
 
 function mmuextOp(context: PvContext, at: bigint): number {
   if ((loadGuest(context, at, 4) & 0xffff_ffffn) !== MMUEXT_SET_LDT) return ENOSYS
-  const base = loadGuest(context, at + 8n, 8)
-  const entries = loadGuest(context, at + 16n, 4)
+  return takeLdt(context, loadGuest(context, at + 8n, 8), loadGuest(context, at + 16n, 4))
+}
+
+/** MMUEXT_SET_LDT: `entries` descriptors from `base` on. */
+export function takeLdt(context: PvContext, base: bigint, entries: bigint): number {
   if ((base & (PAGE - 1n)) !== 0n || entries > MOST_LDT_ENTRIES || !context.checks.canonical(context.cpu, base)) {
     return EINVAL
   }

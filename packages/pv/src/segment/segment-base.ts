@@ -1,4 +1,4 @@
-import { type Cpu, Fault, FS_BASE, GS, loadSegment, VECTOR_PF } from '@trapframe/core'
+import { type Cpu, Fault, GS, loadSegment, VECTOR_PF, writeMsr } from '@trapframe/core'
 import { deliveryOf } from '@trapframe/xen'
 import type { PvContext } from '../context.js'
 import { EINVAL } from '../hypercall/hypercall.js'
@@ -11,6 +11,7 @@ const SEGBASE_GS_KERNEL = 2n
 const SEGBASE_GS_USER_SEL = 3n
 
 const SELECTOR = 0xffffn
+const IA32_FS_BASE = 0xc000_0100
 const NULL_SELECTOR = ~3n
 
 /**
@@ -27,7 +28,7 @@ export function setSegmentBase(context: PvContext, which: bigint, base: bigint):
   if (!checks.canonical(cpu, base)) return EINVAL
   switch (which) {
     case SEGBASE_FS:
-      cpu.set64(FS_BASE, base)
+      writeMsr(cpu, IA32_FS_BASE, base)
       vcpu.set('fs_base', base)
       return 0
     case SEGBASE_GS_USER:

@@ -7,6 +7,7 @@ import { type Field, type PlacedFields, placeFields, type StructView, type Vcpu,
  */
 
 const byte = (name: string): Field => ({ name, bytes: 1 })
+const half = (name: string): Field => ({ name, bytes: 2 })
 const word = (name: string): Field => ({ name, bytes: 4 })
 const quad = (name: string): Field => ({ name, bytes: 8 })
 
@@ -16,6 +17,7 @@ const CALLBACKS = ['syscall32_callback_eip', 'sysenter_callback_eip'] as const
 /** `struct trap_bounce`: the event that the guest is given on the way out. */
 const TRAP_BOUNCE = ['bounce_eip'] as const
 
+/** A field of the part of a vCPU that PV guests have. */
 export type PvField =
   | (typeof CALLBACKS)[number]
   | (typeof TRAP_BOUNCE)[number]
@@ -31,6 +33,15 @@ export type PvField =
   | 'iobmp'
   | 'iobmp_limit'
   | 'port80'
+  | 'is_32bit'
+  | 'initialised'
+  | 'fpu_valid'
+  | 'bounce_cs'
+  | 'event_callback_cs'
+  | 'failsafe_callback_cs'
+  | 'syscall32_callback_cs'
+  | 'sysenter_callback_cs'
+  | 'cr4_withheld'
 
 const FIELDS: readonly Field[] = [
   ...CALLBACKS.map(quad),
@@ -54,6 +65,18 @@ const FIELDS: readonly Field[] = [
   word('iobmp_limit'),
   /** The byte in port 80h, which guests may have. */
   byte('port80'),
+  /** The guest is a 32-bit one, with its kernel in ring 1. */
+  byte('is_32bit'),
+  /** The guest's kernel has told Xen where it wants to be entered. */
+  byte('initialised'),
+  /** The vCPU has been given FPU state, and does not start with that of a new one. */
+  byte('fpu_valid'),
+  /** Selectors that 32-bit guests have beside the addresses of handlers. */
+  ...['bounce_cs', 'event_callback_cs', 'failsafe_callback_cs', 'syscall32_callback_cs', 'sysenter_callback_cs'].map(
+    half,
+  ),
+  /** Bits of Xen's CR4 that the CPU does without while a 32-bit guest runs. */
+  word('cr4_withheld'),
 ]
 
 const placed: PlacedFields = placeFields(FIELDS)

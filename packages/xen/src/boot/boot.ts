@@ -1,4 +1,5 @@
 import { type Boot, type BootRequest, type HostKind, type Machine, MachineError } from '@trapframe/core'
+import { placeParts } from '../parts/part.js'
 import { memoryAreas } from '../setup/machine-memory.js'
 import { xenSites } from '../sites.js'
 import { xenStackMap } from '../stack-map.js'
@@ -33,7 +34,7 @@ function boot(machine: Machine, request: BootRequest): Boot {
   const recorder = new BootRecorder(init)
   site.enter(machine.cpu)
   runToIdle(machine, text.get('idle_loop')!, recorder)
-  return {
+  return placeParts(machine, {
     delivery: machine.cpu.mechanism!.name,
     reasons,
     log: recorder.log,
@@ -41,6 +42,8 @@ function boot(machine: Machine, request: BootRequest): Boot {
     sites: { ...xenSites(info, wanted.xpti), boot: site },
     areas: memoryAreas(machine),
     stackMap: (cpu) => xenStackMap(cpu, info),
+    // What Xen keeps for a CPU it finds through RSP: GS is the guest's, in ring 0 too.
+    hostGsBases: () => [],
     facts: (cpu) => {
       const programmed = recorder.programmed(cpu.id)
       return {
@@ -52,7 +55,7 @@ function boot(machine: Machine, request: BootRequest): Boot {
         },
       }
     },
-  }
+  })
 }
 
 /** The decision, held against what the request insists on. @throws MachineError when they differ */

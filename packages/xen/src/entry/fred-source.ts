@@ -1,4 +1,4 @@
-import { IOPL, NMI, IF as RFLAGS_IF, VM } from '@trapframe/core'
+import { IOPL, NMI, RF, IF as RFLAGS_IF, VM } from '@trapframe/core'
 import type { CpuInfoLayout } from '../layout/cpu-info.js'
 import { TRAP_SYSCALL, userRegsOffset } from '../layout/user-regs.js'
 import { FRED_FUNCTIONS, functionSource } from './functions.js'
@@ -54,7 +54,8 @@ after_pv_event:
     jmp test_all_events`
 
 /**
- * What SYSCALL leaves in RCX and R11 under the IDT a PV guest expects here too. ERETU takes no IOPL and no VM. IF is as the
+ * What SYSRET leaves in RCX and R11 under the IDT a PV guest expects here too, and that it
+ * clears RF where RIP is canonical. ERETU takes no IOPL and no VM. IF is as the
  * event left it: whatever came from the guest, or was made for it, has it set.
  */
 const exitToGuest = (layout: CpuInfoLayout): string => `
@@ -64,8 +65,13 @@ restore_all_guest:
     jz .restore
     mov rax, ${field('rip')}
     mov ${field('rcx')}, rax
-    mov rax, ${field('rflags')}
-    mov ${field('r11')}, rax
+    mov rcx, ${field('rflags')}
+    mov ${field('r11')}, rcx
+    sar rax, 47
+    inc eax
+    cmp eax, 1
+    ja .restore
+    and dword ${field('rflags')}, ${~RF}
 .restore:
 ${POP_GPRS}
 ${condVerw(layout)}

@@ -5,8 +5,8 @@ import { FLAT_USER_CS32, FLAT_USER_CS64, FLAT_USER_SS } from '../layout/selector
 /**
  * What of the delivery a PV guest can see: every difference between IDT and FRED that recordings of a real Xen show, each
  * in one place (P1). Revision `upstream` has them as recorded. Revision `rfc` keeps the promise that there is none: both
- * deliveries show what the IDT has always shown, but where that itself is a slip of Xen's (REX prefixes of kind 4, kinds 7
- * and 14) both show what was meant.
+ * deliveries show what the IDT has always shown, but where that itself is a slip of Xen's (REX prefixes of kind 4, selectors
+ * of kind 6 that are shown and never loaded, kinds 7 and 14) both show what was meant.
  */
 export interface Differences {
   /** Kind 1. The SS slot of a bounce frame, from the quadword that the event left. */
@@ -103,7 +103,8 @@ const IDT_RFC: Differences = {
   interruptRflags: withRf,
   rewind: () => SHORT,
   logsMissingCallback: false,
-  syscallReturnSelectors: (cs, ss) => [cs, ss],
+  // SYSRET forces them; the frame of an upcall or NMI that comes before it is to show what will be.
+  syscallReturnSelectors: sysretSelectors,
 }
 
 const FRED_RFC: Differences = {

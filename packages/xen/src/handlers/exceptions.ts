@@ -1,5 +1,6 @@
 import { pushesErrorCode, TF, VECTOR_BP, VECTOR_DB, VECTOR_MC, VECTOR_NMI, VECTOR_PF, writeMsr } from '@trapframe/core'
 import { deliveryOf } from '../guest-visible/differences.js'
+import { askParts } from '../parts/part.js'
 import type { Call, Outcome } from './context.js'
 import { exceptionOf, toGuest } from './guest.js'
 import { fatalPageFault, fatalTrap } from './panic.js'
@@ -15,6 +16,8 @@ const IA32_MCG_STATUS = 0x17a
  */
 export function handleException(call: Call, vector: number, data: bigint): Outcome {
   const { machine, cpu, regs } = call
+  const taken = askParts(call, (part) => part.exception?.(call, vector) ?? null)
+  if (taken !== null) return taken
   // What is asynchronous was noticed; what caused it is not modelled here.
   if (vector === VECTOR_NMI) return 'return'
   if (vector === VECTOR_MC) {

@@ -4,15 +4,17 @@ import { showCode } from '../diagnostics/show-code.js'
 import { banner, liveState, registerLines, showRegisters } from '../diagnostics/show-registers.js'
 import { showStackOverflow } from '../diagnostics/show-stack-overflow.js'
 import { userRegsOffset } from '../layout/user-regs.js'
+import { askParts } from '../parts/part.js'
 import type { Call, Outcome } from './context.js'
 import { eventTypeName, hex4, hex16, otherEventName, xenVectorName } from './vector-name.js'
 
 const STARS = '*'.repeat(40)
 
-/** Prints why, and stops this CPU for good. */
-export function panic({ machine, cpu, build }: Call, ...message: string[]): Outcome {
+/** Prints why, and stops this CPU for good, unless a part of Xen has something left for it to do. */
+export function panic(call: Call, ...message: string[]): Outcome {
+  const { machine, cpu, build } = call
   for (const line of ['', STARS, `Panic on CPU ${cpu.id}:`, ...message, STARS]) machine.log(line, cpu)
-  cpu.rip = build.label('panic_stop')
+  cpu.rip = askParts(call, (part) => part.panicked?.(call) ?? null) ?? build.label('panic_stop')
   return 'gone'
 }
 

@@ -48,6 +48,7 @@ export interface PvInterface {
   loadVcpu?(cpu: Cpu, vcpu: Vcpu): void
 }
 
+/** Who answers what PV guests do; the first answer is taken. */
 export const PV_INTERFACE: Slot<PvInterface> = defineSlot('xen/pv-interface', 'first')
 
 /**

@@ -8,6 +8,7 @@ export const FIRST_RESERVED_GDT_BYTE = 0xe000
 export const GUEST_GDT_PAGES = FIRST_RESERVED_GDT_BYTE / 4096
 export const GDT_LIMIT = FIRST_RESERVED_GDT_BYTE + 0xfff
 
+/** Xen’s own code and data segments. */
 export const HYPERVISOR_CS = 0xe008
 export const HYPERVISOR_DS32 = 0xe010
 /** A 64-bit guest's kernel runs in ring 3 with the same ones, which Xen then calls FLAT_KERNEL_…. */

@@ -31,6 +31,7 @@ export const GENERAL_REGISTERS = [
   'rdi',
 ] as const
 
+/** A field of `struct cpu_user_regs`. */
 export type UserRegister =
   | (typeof GENERAL_REGISTERS)[number]
   | 'error_code'

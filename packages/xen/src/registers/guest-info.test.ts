@@ -143,6 +143,21 @@ describe('X11: arch_set_info_guest and arch_get_info_guest', () => {
     expect(setInfoGuest(cpu, vcpu, bytes)).toBe(EINVAL)
   })
 
+  it('an LDT begins with a page and has at most 8192 entries; a handler’s address is canonical', () => {
+    const { cpu, vcpu } = machine()
+    for (const [name, value] of [
+      ['ldt_base', 0x1008n],
+      ['ldt_ents', 8193n],
+    ] as const) {
+      const { bytes, context } = someContext()
+      context.set(name, value)
+      expect(setInfoGuest(cpu, vcpu, bytes)).toBe(EINVAL)
+    }
+    const { bytes, trap } = someContext()
+    trap.setBigUint64(255 * TRAP_INFO_BYTES + 8, 0x8000_0000_0000n, true)
+    expect(setInfoGuest(cpu, vcpu, bytes)).toBe(EINVAL)
+  })
+
   it('what FRED adds to the selectors’ quadwords does not reach the guest', () => {
     const { cpu, vcpu } = machine()
     setInfoGuest(cpu, vcpu, someContext().bytes)

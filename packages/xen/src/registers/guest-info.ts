@@ -75,7 +75,7 @@ export function getInfoGuest(cpu: Cpu, vcpu: Vcpu): Uint8Array {
 /**
  * arch_set_info_guest: takes a vcpu_guest_context over into a vCPU that is scheduled out. Selectors of CS, SS, the kernel
  * stack and the handlers get RPL 3; VM is cleared, IF set and IOPL put where it is kept. Returns 0, or {@link EINVAL}
- * without any change where an address is not canonical.
+ * without any change where an address, one of a handler included, is not canonical, or an LDT cannot be.
  *
  * @throws RangeError for another number of bytes
  */
@@ -85,7 +85,7 @@ export function setInfoGuest(cpu: Cpu, vcpu: Vcpu, bytes: Uint8Array): number {
   }
   const context = viewBuffer(bytes, GUEST_CONTEXT)
   const regs = viewBuffer(context.part('user_regs'), PUBLIC_USER_REGS)
-  if (!addressesAreCanonical(cpu, context, regs)) return EINVAL
+  if (!addressesAreCanonical(cpu, context, regs) || !ldtFits(context)) return EINVAL
   const { userRegs } = vcpu
   for (const name of REGISTERS) userRegs.set(name, regs.get(name))
   userRegs.set('cs', regs.get('cs') | RPL | (regs.get('saved_upcall_mask') << 32n))
@@ -105,8 +105,24 @@ export function setInfoGuest(cpu: Cpu, vcpu: Vcpu, bytes: Uint8Array): number {
 
 function addressesAreCanonical(cpu: Cpu, context: BufferView, regs: BufferView): boolean {
   const ldt = context.get('ldt_ents') === 0n ? [] : [context.get('ldt_base')]
-  const all = [regs.get('rip'), regs.get('rsp'), ...ldt, ...ADDRESSES.map((name) => context.get(name))]
+  const handlers = handlersOf(context.part('trap_ctxt'))
+  const all = [regs.get('rip'), regs.get('rsp'), ...ldt, ...ADDRESSES.map((name) => context.get(name)), ...handlers]
   return all.every((address) => isCanonical(cpu, halves(address)[1]))
+}
+
+const PAGE_OFFSET = 0xfffn
+const MOST_LDT_ENTRIES = 8192n
+
+/** An LDT begins with a page, and has no more entries than selectors can name. */
+const ldtFits = (context: BufferView): boolean =>
+  (context.get('ldt_base') & PAGE_OFFSET) === 0n && context.get('ldt_ents') <= MOST_LDT_ENTRIES
+
+/** Addresses of the handlers in a trap table. */
+function handlersOf(traps: Uint8Array): bigint[] {
+  const view = new DataView(traps.buffer, traps.byteOffset, traps.byteLength)
+  return Array.from({ length: traps.length / TRAP_INFO_BYTES }, (_, n) =>
+    view.getBigUint64(n * TRAP_INFO_BYTES + TRAP_ADDRESS, true),
+  )
 }
 
 /** Offset of the selector in a trap_info, and of the handler's address. */

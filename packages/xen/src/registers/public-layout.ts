@@ -28,6 +28,7 @@ export const PUBLIC_USER_REGS_FIELDS: readonly Field[] = [
   ...DATA_SELECTORS.flatMap(selector),
 ]
 
+/** `struct cpu_user_regs` of the public ABI, with the places of its fields. */
 export const PUBLIC_USER_REGS: PlacedFields = placeFields(PUBLIC_USER_REGS_FIELDS)
 
 /** 200 bytes. */
@@ -60,13 +61,20 @@ export const GUEST_CONTEXT_FIELDS: readonly Field[] = [
   quad('gs_base_user'),
 ]
 
+/** `struct vcpu_guest_context`, with the places of its fields. */
 export const GUEST_CONTEXT: PlacedFields = placeFields(GUEST_CONTEXT_FIELDS)
 
 /** 5168 bytes. */
 export const GUEST_CONTEXT_BYTES = GUEST_CONTEXT.bytes
 
-/** Bit of `flags`: the vCPU is in guest kernel mode. */
+/** Bits of `flags`: the FPU state means something; the vCPU is in guest kernel mode. */
+export const VGCF_I387_VALID = 1n << 0n
 export const VGCF_IN_KERNEL = 1n << 2n
+/** Events are masked when the failsafe or the SYSCALL callback is called. */
+export const VGCF_FAILSAFE_DISABLES_EVENTS = 1n << 3n
+export const VGCF_SYSCALL_DISABLES_EVENTS = 1n << 4n
+/** The vCPU may run. */
+export const VGCF_ONLINE = 1n << 5n
 
 /** A structure of the ABI in a buffer. */
 export interface BufferView {

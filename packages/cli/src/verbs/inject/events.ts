@@ -1,5 +1,6 @@
 import {
   advanceTime,
+  choose,
   DR6_BREAKPOINTS,
   DR6_BS,
   EXTERNAL_INTERRUPT,
@@ -9,8 +10,9 @@ import {
   pendMachineCheck,
   pendNmi,
 } from '@trapframe/core'
+import { pageFaultEvent } from '@trapframe/explore'
 import { z } from 'zod'
-import { integer } from '../../scenario/schema.js'
+import { integer, text } from '../../scenario/schema.js'
 import { injectionVerb } from '../slots.js'
 
 const nothing = z.strictObject({})
@@ -65,4 +67,22 @@ export const TIME_INJECTION = injectionVerb({
   schema: z.strictObject({ ns: integer(1, MOST_NANOSECONDS) }),
   describe: ({ ns }) => `${ns} ns pass`,
   inject: (cpu, { ns }) => advanceTime(cpu.machine, BigInt(ns)),
+})
+
+/** `{ event: pf, address: 0x500000 }`: the page is not there for one step. An instruction that needs it faults. */
+export const PAGE_FAULT_INJECTION = injectionVerb({
+  summary: 'a page is not there for one step: address',
+  schema: z.strictObject({ address: z.bigint().gte(0n).lt(1n << 64n) }),
+  describe: ({ address }) => `#PF ${(address & ~0xfffn).toString(16)}`,
+  inject: (cpu, { address }) => pageFaultEvent(address).inject(cpu),
+})
+
+/** `{ event: happening, name: timeout }`: what happens outside of the CPUs, and may happen now. */
+export const HAPPENING_INJECTION = injectionVerb({
+  summary: 'what may happen outside of the CPUs: name, such as timeout',
+  schema: z.strictObject({ name: text }),
+  describe: ({ name }) => name,
+  inject: ({ machine }, { name }) => {
+    choose(machine, { kind: 'happening', name })
+  },
 })

@@ -1,0 +1,239 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { basename, join, relative } from 'node:path'
+import type { Plugin } from '@trapframe/core'
+import type { SearchProgress } from '@trapframe/explore'
+import { EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, type ExitCode } from '../command/exit.js'
+import { commandPlugins, type PluginRequest } from '../config/command-plugins.js'
+import { UsageError } from '../error/usage-error.js'
+import type { Closer } from '../follow/look-closer.js'
+import { toJson } from '../report/json.js'
+import { findScenarios } from '../run/files.js'
+import { loadScenario } from '../run/load-scenario.js'
+import { axesOf, type Selection, wantsCell } from '../run/selection.js'
+import type { Scenario } from '../scenario/scenario.js'
+import { openScenario } from '../session/open.js'
+import type { PreparedCell } from '../session/prepare.js'
+import { showProgress } from '../terminal/progress.js'
+import type { Terminal } from '../terminal/terminal.js'
+import { drawCoverage } from './coverage.js'
+import { drawCell } from './draw.js'
+import { Estimate } from './estimate.js'
+import { unmetExpectations } from './expectations.js'
+import type { Counterexample, SearchOutcome } from './job.js'
+import { exploredObject } from './json.js'
+import { performJob } from './perform.js'
+import { type PlanOptions, planOf } from './plan.js'
+import { progressText } from './progress.js'
+import { replayable } from './shrink.js'
+
+export interface ExploreOptions extends PluginRequest {
+  readonly plan: PlanOptions
+  readonly selection: Selection
+  /** The folder that counterexamples are written to. */
+  readonly out: string
+  readonly json?: boolean
+  readonly coverage?: boolean
+  /** Success means that every cell's search found what its scenario says. */
+  readonly check?: boolean
+  /** The file that the graph of the states goes to. */
+  readonly graph?: string | undefined
+  /** The file that the state of the search goes to, and the one that it comes from. */
+  readonly checkpoint?: string | undefined
+  readonly resume?: string | undefined
+  readonly closer?: Closer | undefined
+  readonly allowPlugins?: boolean
+  readonly allowFiles?: boolean
+  readonly signal: AbortSignal
+}
+
+/** A counterexample with what became of it. */
+export interface WrittenCounterexample {
+  readonly found: Counterexample
+  /** The file, by path from the working folder; null where `run` cannot repeat it. */
+  readonly scenario: string | null
+  /** The command line that repeats it. */
+  readonly replay: string | null
+}
+
+/** A cell that was searched. */
+export interface ExploredCell {
+  readonly file: string
+  readonly name: string
+  readonly outcome: SearchOutcome
+  readonly counterexamples: readonly WrittenCounterexample[]
+  /** What the scenario says that the search must find, and was not found. */
+  readonly unmet: readonly string[]
+  /** Injections of the scenario's own, which were left out. */
+  readonly leftOut: number
+}
+
+export interface Explored {
+  readonly cells: readonly ExploredCell[]
+  readonly interrupted: boolean
+}
+
+/**
+ * Searches the cells of scenarios and prints what was found; counterexamples become scenarios.
+ *
+ * @throws UserError when a scenario cannot be read, or the plan names what its machine does not have
+ */
+export async function exploreFiles(
+  operands: readonly string[],
+  terminal: Terminal,
+  options: ExploreOptions,
+): Promise<ExitCode> {
+  const { plugins, allowPlugins } = await commandPlugins(options)
+  const { files } = await findScenarios(operands)
+  const loaded = await Promise.all(files.map(async (file) => (await loadScenario(file)).scenario))
+  const chosen = select(loaded, options.selection)
+  if (chosen.reduce((sum, { cells }) => sum + cells.length, 0) > 1) requireOneCell(options)
+  const context = { ...options, plugins, allowPlugins: options.allowPlugins === true || allowPlugins }
+  const cells: ExploredCell[] = []
+  for (const scenario of chosen) {
+    if (options.signal.aborted) break
+    for await (const cell of exploreScenario(scenario, terminal, context)) {
+      cells.push(cell)
+      if (options.json === true) continue
+      terminal.out.write(drawCell(cell, cells.at(-2)?.file !== cell.file, terminal.out))
+      if (options.coverage === true) terminal.out.write(drawCoverage(cell.outcome, terminal.out))
+    }
+  }
+  const explored: Explored = { cells, interrupted: options.signal.aborted }
+  if (options.json === true) terminal.out.write(toJson(exploredObject(explored)))
+  await lookAt(explored, terminal, context)
+  return exitCode(explored, options.check === true)
+}
+
+interface Context extends ExploreOptions {
+  readonly plugins: readonly Plugin[]
+  readonly allowPlugins: boolean
+}
+
+/** The cells that are wanted. @throws UsageError where there are none */
+function select(scenarios: readonly Scenario[], selection: Selection): Scenario[] {
+  const chosen = scenarios
+    .map((scenario) => ({ ...scenario, cells: scenario.cells.filter((cell) => wantsCell(selection, cell)) }))
+    .filter(({ cells }) => cells.length > 0)
+  if (chosen.length > 0) return chosen
+  const axes = Object.entries(axesOf(scenarios.flatMap(({ cells }) => cells)))
+  const hint = axes.map(([axis, values]) => `${axis}=${values.join('|')}`).join(', ')
+  throw new UsageError('no cell is selected', hint === '' ? 'the scenario has no matrix' : hint)
+}
+
+/** What is one file of one search. */
+function requireOneCell({ graph, checkpoint, resume }: ExploreOptions): void {
+  const option = graph ? '--graph' : checkpoint ? '--checkpoint' : resume ? '--resume' : null
+  if (option === null) return
+  throw new UsageError(`${option} is for one cell, and several are selected`, 'choose one: --cell AXIS=VALUE')
+}
+
+async function* exploreScenario(
+  scenario: Scenario,
+  terminal: Terminal,
+  context: Context,
+): AsyncGenerator<ExploredCell, void> {
+  // A search injects by itself, and judges by invariants.
+  const bare = { ...scenario, cells: scenario.cells.map((cell) => ({ ...cell, inject: [], expect: [] })) }
+  const { plugins, allowPlugins, allowFiles = false } = context
+  const prepared = await openScenario(bare, { plugins, allowPlugins, allowFiles })
+  for (const [n, one] of prepared.entries()) {
+    const outcome = await searchCell(one, terminal, context)
+    const counterexamples: WrittenCounterexample[] = []
+    for (const found of outcome.counterexamples) {
+      counterexamples.push(await write(scenario, one, found, context))
+    }
+    const { expect = [] } = one.cell.explore
+    const unmet = unmetExpectations(expect, outcome)
+    const leftOut = scenario.cells[n]!.inject.length
+    yield { file: scenario.file, name: scenario.name, outcome, counterexamples, unmet, leftOut }
+    if (context.signal.aborted) return
+  }
+}
+
+async function searchCell(prepared: PreparedCell, terminal: Terminal, context: Context): Promise<SearchOutcome> {
+  const { scenario, cell } = prepared
+  const plan = planOf(cell, context.plan)
+  const job = { file: scenario.file, cell: cell.name, plan }
+  if (context.graph !== undefined) {
+    const { writeGraph } = await import('./graph.js')
+    await writeGraph(prepared, plan, context.graph)
+  }
+  const progress = showProgress(terminal)
+  const estimate = new Estimate(plan.depth)
+  const onProgress = (sample: SearchProgress): void => {
+    estimate.note(sample)
+    progress.say(progressText(job, sample, estimate.left(sample)))
+  }
+  try {
+    const { checkpoint, resume, signal } = context
+    return await performJob(prepared, job, { signal, onProgress, progressEvery: 250, checkpoint, resume })
+  } finally {
+    progress.end()
+  }
+}
+
+/** Writes a counterexample as a scenario, if `run` can repeat it. */
+async function write(
+  scenario: Scenario,
+  prepared: PreparedCell,
+  found: Counterexample,
+  context: Context,
+): Promise<WrittenCounterexample> {
+  const { out, plugins, allowPlugins, modules = [] } = context
+  const { cell } = prepared
+  if (found.path.unsaid.length > 0) return { found, scenario: null, replay: null }
+  const file = join(out, fileName(scenario.file, cell.name, found.invariant))
+  const shown = relative(process.cwd(), file) || file
+  const written = await replayable(scenario, prepared, file, found, { plugins, allowPlugins })
+  if (written === null) return { found, scenario: null, replay: null }
+  await save(file, written.text)
+  const words = [
+    'trapframe run',
+    shown,
+    ...modules.map((module) => `--plugin ${module}`),
+    ...(cell.machine.plugins.length > 0 ? ['--allow-plugins'] : []),
+    ...(Object.values(scenario.programs).some((program) => 'elf' in program) ? ['--allow-files'] : []),
+  ]
+  return { found, scenario: shown, replay: words.join(' ') }
+}
+
+/** `nmi-reentry.idt-ist-2.no-clobber.yaml` */
+function fileName(file: string, cell: string, invariant: string): string {
+  const slug = cell
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-|-$/g, '')
+  const stem = basename(file).replace(/\.(scenario\.)?(ya?ml|[cm]?ts)$/, '')
+  return [stem, ...(slug === '' ? [] : [slug]), invariant, 'yaml'].join('.')
+}
+
+/** @throws UsageError where it cannot be written */
+async function save(file: string, text: string): Promise<void> {
+  try {
+    await mkdir(join(file, '..'), { recursive: true })
+    await writeFile(file, text)
+  } catch (error) {
+    throw new UsageError(
+      `${file} cannot be written: ${(error as Error).message}`,
+      '--out FOLDER says where counterexamples go',
+      error,
+    )
+  }
+}
+
+/** Shows the counterexamples step by step, as wanted. */
+async function lookAt({ cells }: Explored, terminal: Terminal, context: Context): Promise<void> {
+  const { closer, plugins, allowPlugins } = context
+  const files = cells.flatMap(({ counterexamples }) => counterexamples.flatMap(({ scenario }) => scenario ?? []))
+  if (closer === undefined || files.length === 0) return
+  const { lookCloser } = await import('../follow/look-closer.js')
+  await lookCloser(files, terminal, closer, { plugins, allowPlugins, allowFiles: true })
+}
+
+function exitCode({ cells, interrupted }: Explored, check: boolean): ExitCode {
+  if (interrupted) return EXIT_INTERRUPTED
+  const failed = check
+    ? cells.some(({ unmet }) => unmet.length > 0)
+    : cells.some(({ counterexamples }) => counterexamples.length > 0)
+  return failed ? EXIT_FAILED : EXIT_OK
+}

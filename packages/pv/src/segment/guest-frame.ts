@@ -1,0 +1,9 @@
+import { type Cpu, PAGE_SIZE, PAGE_USER } from '@trapframe/core'
+
+const PAGE = BigInt(PAGE_SIZE)
+
+/** Whether a page of physical memory is the guest's: such a page is mapped to itself, for guests. Everything else is Xen's. */
+export function isGuestFrame(cpu: Cpu, physical: bigint): boolean {
+  const page = physical & ~(PAGE - 1n)
+  return (cpu.space.flagsAt(page) & PAGE_USER) !== 0 && cpu.space.physicalAt(page) === page
+}
