@@ -1,10 +1,11 @@
-import { inTests, layers } from './.ci/layers.mjs'
+import { inTests, inTestsOf, layers } from './.ci/layers.mjs'
 
 const test = String.raw`\.test\.ts$|^packages/[^/]+/(test|bench)/`
 
 function layerRules() {
   const known = Object.keys(layers).join('|')
   const rules = Object.entries(layers).flatMap(([name, may]) => {
+    const inOwnTests = [...may, ...inTests, ...(inTestsOf[name] ?? [])]
     const other = (allowed) => `^packages/(?!(?:${[name, ...allowed].join('|')})/)`
     return [
       {
@@ -16,10 +17,10 @@ function layerRules() {
       },
       {
         name: `layer-${name}-tests`,
-        comment: `the tests of ${name} may import ${[...new Set([...may, ...inTests])].join(', ')}`,
+        comment: `the tests of ${name} may import ${[...new Set(inOwnTests)].join(', ')}`,
         severity: 'error',
         from: { path: [`^packages/${name}/.*\\.test\\.ts$`, `^packages/${name}/(test|bench)/`] },
-        to: { path: other([...may, ...inTests]) },
+        to: { path: other(inOwnTests) },
       },
     ]
   })

@@ -3,9 +3,6 @@ import type { KnipConfig } from 'knip'
 const tests = ['src/**/*.test.ts', 'test/**/*.ts', 'bench/*.bench.mjs']
 const project = ['src/**/*.ts', 'test/**/*.ts', 'bench/**/*.mjs']
 
-/** A package whose manifest already names what it will import, though it holds nothing yet. */
-const shell = { entry: ['src/index.ts'], project, ignoreDependencies: ['@trapframe/.*'] }
-
 const config: KnipConfig = {
   ignoreExportsUsedInFile: true,
   workspaces: {
@@ -15,14 +12,16 @@ const config: KnipConfig = {
       // .ci/pack-check.mjs runs them as commands
       ignoreDependencies: ['publint', '@arethetypeswrong/cli'],
     },
+    site: {
+      entry: ['build.mjs', '.vitepress/config.ts', '.vitepress/theme/index.ts'],
+      project: ['*.mjs', '.vitepress/**/*.ts'],
+    },
     'packages/*': {
       entry: ['src/index.ts', 'src/testing/index.ts', 'src/bin.ts', 'src/html/page/main.ts', ...tests],
       project,
       // every package's tests may import isa, whether they do yet or not; core cannot name it, as isa names core
       ignoreDependencies: ['@trapframe/isa'],
     },
-    'packages/pv': shell,
-    'packages/kexec': shell,
     'examples/*': { entry: ['src/index.ts', ...tests], project },
   },
 }

@@ -19,3 +19,6 @@ export const layers = {
 
 /** What the tests of every package may import besides. */
 export const inTests = ['core', 'isa']
+
+/** What the tests of one package may import beyond that: those of PV guests run on both deliveries. */
+export const inTestsOf = { pv: ['idt', 'fred'] }

@@ -25,12 +25,15 @@ for (const [path, page] of pages) {
 const index = pages.get('docs/README.md')
 const listed = new Set(index.links.map(({ target }) => normalize(join('docs', target.split('#')[0]))))
 for (const path of files) {
-  if (/^docs\/.*\.md$/.test(path) && path !== 'docs/README.md' && !listed.has(path)) broken.push(`docs/README.md does not list ${path}`)
+  if (/^docs\/.*\.md$/.test(path) && path !== 'docs/README.md' && !listed.has(path))
+    broken.push(`docs/README.md does not list ${path}`)
 }
 
 if (process.argv.includes('--external')) for (const one of external.sort()) console.log(one)
 for (const one of broken) console.error(one)
-console.log(`${files.length} pages, ${internal} links inside of the repository, ${broken.length} broken; ${external.length} to elsewhere, not followed`)
+console.log(
+  `${files.length} pages, ${internal} links inside of the repository, ${broken.length} broken; ${external.length} to elsewhere, not followed`,
+)
 process.exitCode = broken.length === 0 ? 0 : 1
 
 function problemOf(path, target) {

@@ -6,7 +6,9 @@ const parser = new MarkdownIt({ html: true })
 
 /** Paths of all Markdown files that belong to the repository, those not committed yet included. */
 export function markdownFiles() {
-  const { stdout, status } = spawnSync('git', ['ls-files', '-co', '--exclude-standard', '-z', '--', '*.md'], { encoding: 'utf8' })
+  const { stdout, status } = spawnSync('git', ['ls-files', '-co', '--exclude-standard', '-z', '--', '*.md'], {
+    encoding: 'utf8',
+  })
   if (status !== 0) throw new Error('git cannot list the files')
   return [...new Set(stdout.split('\0'))].filter((path) => path !== '' && !path.startsWith('.changeset/')).sort()
 }

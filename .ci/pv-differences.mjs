@@ -1,9 +1,15 @@
 // Finds out what a PV guest can see of the delivery: runs random guest programs on Xen as it is (revision `upstream`) under both
 // deliveries, and writes docs/pv-differences.md with the smallest program that was found for each kind of difference. The same
-// seed finds the same. `--check` writes nothing and fails if the page is not what it would write. `--programs N` and `--seed N`
+// seed finds the same. Before that it holds revision `rfc` to its promise with as many programs. `--check` writes nothing and fails if the page is not what it would write. `--programs N` and `--seed N`
 // search longer or elsewhere, and print instead of writing. Works on the built packages: run `pnpm build` first.
 import { parseArgs } from 'node:util'
-import { KINDS, printDifferences, printProgram, searchKinds } from '../packages/pv/dist/testing/index.js'
+import {
+  KINDS,
+  printDifferences,
+  printProgram,
+  searchBrokenPromise,
+  searchKinds,
+} from '../packages/pv/dist/testing/index.js'
 import { generatedPage } from './generated-page.mjs'
 import { comparison } from './pv-machines.mjs'
 
@@ -16,6 +22,8 @@ const { values } = parseArgs({
 const programs = Number(values.programs ?? PROGRAMS)
 const seed = Number(values.seed ?? SEED)
 
+for (const cpu of ['panther-lake', 'zen6']) holdToPromise(cpu)
+
 const found = new Map([
   ...search('panther-lake', (kind) => kind.amdOnly !== true),
   ...search('zen6', (kind) => kind.amdOnly === true),
@@ -26,6 +34,15 @@ if (values.programs !== undefined || values.seed !== undefined) console.log(text
 else generatedPage('docs/pv-differences.md', text, 'pnpm build, then node .ci/pv-differences.mjs')
 for (const { number, about } of missing) console.error(`not found among ${programs} programs: kind ${number}, ${about}`)
 if (missing.length > 0) process.exitCode = 1
+
+/** Revision `rfc` shows nothing but what the CPU itself shows. */
+function holdToPromise(cpu) {
+  const broken = searchBrokenPromise(comparison(cpu, 'rfc'), { seed, programs })
+  if (broken === null) return
+  const rows = printDifferences(broken.divergence).map((row) => row.join(' | '))
+  console.error(`revision rfc on ${cpu} breaks its promise:\n${[...printProgram(broken.program), ...rows].join('\n')}`)
+  process.exitCode = 1
+}
 
 function search(cpu, wanted) {
   return searchKinds(comparison(cpu, 'upstream'), { seed, programs }, KINDS.filter(wanted))

@@ -19,6 +19,8 @@ const ORDER = [
   'scenarios/classic',
   'scenarios/migration',
   'scenarios/xen',
+  'scenarios/pv',
+  'scenarios/explore',
 ]
 /** References that a reader of the index looks for: requirements and bugs. The manuals stay in the files. */
 const MANUAL = /^(Intel SDM|AMD APM|Linux commit)/
@@ -126,7 +128,7 @@ Rows of [public bugs worth a scenario](reference/cases.md).
 
 ${table(['row', 'what', 'scenarios'], bugs.map(bugRow))}
 
-## What cannot be expressed
+## What the scenarios leave out
 
 ${table(
   ['row', 'missing', 'reason'],
@@ -143,12 +145,13 @@ function byOrder(a, b) {
 
 /** A folder: the heading and the first paragraph of its README, and a table of its scenarios. */
 function themeSection(folder) {
-  const readme = existsSync(`${folder}/README.md`) ? readFileSync(`${folder}/README.md`, 'utf8') : `# ${folder}\n`
-  const [heading, paragraph = ''] = readme.split('\n\n')
+  const readme = existsSync(`${folder}/README.md`) ? readFileSync(`${folder}/README.md`, 'utf8') : `# ${folder}`
+  const [heading, next = ''] = readme.trim().split('\n\n')
+  const paragraph = /^[#|`]/.test(next) ? '' : ` · ${next}`
   const rows = scenarios.filter((one) => one.folder === folder).map(scenarioRow)
   return `## ${heading.replace(/^# /, '')}
 
-[\`${folder}\`](../${folder}) · ${/^[#|]/.test(paragraph) ? '' : paragraph.trim()}
+[\`${folder}\`](../${folder})${paragraph}
 
 ${table(['scenario', 'about', 'refs', 'deliveries', 'ends'], rows)}`
 }

@@ -39,7 +39,13 @@ const PAGES = {
   typeAliasPropertiesFormat: 'table',
   propertyMembersFormat: 'table',
   typeDeclarationFormat: 'table',
-  tableColumnSettings: { hideDefaults: true, hideInherited: true, hideModifiers: true, hideOverrides: true, hideSources: true },
+  tableColumnSettings: {
+    hideDefaults: true,
+    hideInherited: true,
+    hideModifiers: true,
+    hideOverrides: true,
+    hideSources: true,
+  },
 }
 
 /**
@@ -48,7 +54,11 @@ const PAGES = {
  */
 export async function apiPages(to) {
   const entries = entryPoints()
-  const app = await Application.bootstrapWithPlugins({ ...OPTIONS, ...PAGES, entryPoints: entries.map(({ path }) => path) })
+  const app = await Application.bootstrapWithPlugins({
+    ...OPTIONS,
+    ...PAGES,
+    entryPoints: entries.map(({ path }) => path),
+  })
   const missing = []
   app.converter.on(Converter.EVENT_RESOLVE_BEGIN, (context) => {
     const { project } = context
@@ -58,7 +68,8 @@ export async function apiPages(to) {
       for (const child of module.children ?? []) {
         const { fileName = '', packagePath = '' } = project.getSymbolIdFromReflection(child) ?? {}
         if (!isDocumented(child)) child.comment = commentFromRun(context, module, child)
-        if (!isDocumented(child)) missing.push(`${relative(ROOT, fileName)}: ${child.name} of ${entry.name} has no doc comment`)
+        if (!isDocumented(child))
+          missing.push(`${relative(ROOT, fileName)}: ${child.name} of ${entry.name} has no doc comment`)
         putInto(folderOf(packagePath), child)
       }
     }
@@ -75,7 +86,16 @@ export async function apiPages(to) {
   rmSync(join(to, 'index.md'))
   for (const path of markdownIn(to)) writeFileSync(join(to, path), plainLabels(readFileSync(join(to, path), 'utf8')))
   const split = entries.flatMap((entry) => splitPage(to, entry))
-  moveLinks(to, new Map(split.flatMap(({ page, moved }) => moved.map((id) => [`${page.from}#${id}`, `${page.path}#${id}`]))))
+  moveLinks(
+    to,
+    new Map(
+      split.flatMap(({ page, moved }) => [
+        [page.from, page.from.replace('.md', '/index.md')],
+        ...moved.map((id) => [`${page.from}#${id}`, `${page.path}#${id}`]),
+      ]),
+    ),
+  )
+  for (const path of markdownIn(to)) writeFileSync(join(to, path), withIds(readFileSync(join(to, path), 'utf8')))
   return entries.map(({ name, page }) => ({ name, pages: pagesOf(to, page) }))
 }
 
@@ -85,7 +105,11 @@ function entryPoints() {
     .sort()
     .flatMap((name) => [
       { name: `@trapframe/${name}`, page: name, path: join(ROOT, 'packages', name, 'src/index.ts') },
-      { name: `@trapframe/${name}/testing`, page: `${name}-testing`, path: join(ROOT, 'packages', name, 'src/testing/index.ts') },
+      {
+        name: `@trapframe/${name}/testing`,
+        page: `${name}-testing`,
+        path: join(ROOT, 'packages', name, 'src/testing/index.ts'),
+      },
     ])
     .filter(({ path }) => existsSync(path) && !/^export \{\s*\}/m.test(readFileSync(path, 'utf8')))
     .filter(({ name, path }) => exportsOf(dirname(path)).includes(name))
@@ -116,7 +140,9 @@ function commentFromRun(context, module, reflection) {
   return commentOfRun(declaration, (name) => {
     const sibling = module.children.find((child) => child.name === name)
     // The text alone: the folder that the sibling was sorted into is in its comment too.
-    const texts = [sibling?.comment, ...(sibling?.signatures ?? []).map(({ comment }) => comment)].map((one) => one?.summary ?? [])
+    const texts = [sibling?.comment, ...(sibling?.signatures ?? []).map(({ comment }) => comment)].map(
+      (one) => one?.summary ?? [],
+    )
     const text = texts.find(({ length }) => length > 0)
     return text && new Comment(Comment.cloneDisplayParts(text))
   })
@@ -132,9 +158,16 @@ function putInto(folder, reflection) {
   reflection.comment.blockTags.push(new CommentTag('@category', [{ kind: 'text', text: folder }]))
 }
 
-/** Labels such as "Returns" are no headings: nobody looks for them in a table of contents. */
+/**
+ * Labels such as "Returns" are no headings: nobody looks for them in a table of contents. The headings of folders keep out of
+ * the way of what is defined there: their anchors begin with `in-`.
+ */
 function plainLabels(text) {
-  return text.replace(/^#{3,6} ([A-Z][A-Za-z ]+)$/gm, '**$1**').replaceAll(' - |\n', ' |\n')
+  return text
+    .replace(/^#{3,6} ([A-Z][A-Za-z ]+)$/gm, '**$1**')
+    .replace(/^(#{1,2}) ([\w-]+)$/gm, (_, level, name) => `${level} ${name} {#in-${name}}`)
+    .replace(/^\*\*\*\n\n/gm, '')
+    .replaceAll(' - |\n', ' |\n')
 }
 
 /** A page that is too long becomes one for each of its chapters. */
@@ -149,10 +182,13 @@ function splitPage(to, { name, page }) {
   mkdirSync(join(to, page))
   const names = chapters.map((chapter) => chapter.slice(0, chapter.indexOf('\n')).replace(/ \{#.*/, ''))
   const index = names.map((one) => `- [${one}](${one}.md)\n`).join('')
-  writeFileSync(join(to, page, 'index.md'), `# ${name}\n\nWhat the package exports, by the folders of its sources.\n\n${index}`)
+  writeFileSync(
+    join(to, page, 'index.md'),
+    `# ${name}\n\nWhat the package exports, by the folders of its sources.\n\n${index}`,
+  )
   return chapters.map((chapter, at) => {
     const path = `${page}/${names[at]}.md`
-    writeFileSync(join(to, path), `# ${page}: ${chapter.replace(/^(.*) \{#.*\}/, '$1')}`.replace(/^### /gm, '## '))
+    writeFileSync(join(to, path), `# ${page}: ${chapter}`.replace(/^### /gm, '## '))
     return { page: { from, path }, moved: [...chapter.matchAll(/\{#([^}]+)\}$/gm)].map(([, id]) => id) }
   })
 }
@@ -161,10 +197,14 @@ function splitPage(to, { name, page }) {
 function moveLinks(to, moved) {
   for (const path of markdownIn(to)) {
     const text = readFileSync(join(to, path), 'utf8')
-    const origin = [...moved.values()].some((target) => target.startsWith(`${path}#`)) ? `${path.split('/')[0]}.md` : path
-    const relinked = text.replace(/\]\(([^)#\s]*)#([^)\s]+)\)/g, (link, file, id) => {
-      const target = moved.get(`${file === '' ? origin : posix.join(posix.dirname(origin), file)}#${id}`)
-      return target ? `](${posix.relative(posix.dirname(path), target)})` : link
+    const origin = [...moved.values()].some((target) => target.startsWith(`${path}#`))
+      ? `${path.split('/')[0]}.md`
+      : path
+    const relinked = text.replace(/\]\(([\w./-]*\.md)?(#[^)\s]+)?\)/g, (_, file = '', id = '') => {
+      const was = `${file === '' ? origin : posix.join(posix.dirname(origin), file)}${id}`
+      // What has no anchor of its own, such as a constructor, leads to its package.
+      const now = moved.get(was) ?? moved.get(was.split('#')[0]) ?? was
+      return `](${now.startsWith(`${path}#`) ? id : posix.relative(posix.dirname(path), now)})`
     })
     writeFileSync(join(to, path), relinked)
   }
@@ -174,8 +214,22 @@ function moveLinks(to, moved) {
 function pagesOf(to, page) {
   return markdownIn(to)
     .filter((path) => path === `${page}.md` || path.startsWith(`${page}/`))
-    .sort((one, other) => Number(other.endsWith(`${page}/index.md`)) - Number(one.endsWith(`${page}/index.md`)) || (one < other ? -1 : 1))
-    .map((path) => ({ path, title: path.replace(/\.md$|\/index\.md$/g, '').split('/').at(-1) }))
+    .sort(
+      (one, other) =>
+        Number(other.endsWith(`${page}/index.md`)) - Number(one.endsWith(`${page}/index.md`)) || (one < other ? -1 : 1),
+    )
+    .map((path) => ({
+      path,
+      title: path
+        .replace(/\.md$|\/index\.md$/g, '')
+        .split('/')
+        .at(-1),
+    }))
+}
+
+/** Ids of headings between delimiters that no prose has; braces alone are text on this site, as they are on a Git host. */
+function withIds(text) {
+  return text.replace(/ \{#([^}]+)\}$/gm, ' {:#$1:}')
 }
 
 function markdownIn(folder) {

@@ -4,7 +4,16 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'no
 import { dirname, extname, join, normalize, posix } from 'node:path'
 import { isExternal, markdownFiles, readMarkdown } from '../.ci/markdown.mjs'
 
-const LANGUAGES = { '.yaml': 'yaml', '.yml': 'yaml', '.json': 'json', '.ts': 'ts', '.mts': 'ts', '.mjs': 'js', '.js': 'js', '.s': 'asm' }
+const LANGUAGES = {
+  '.yaml': 'yaml',
+  '.yml': 'yaml',
+  '.json': 'json',
+  '.ts': 'ts',
+  '.mts': 'ts',
+  '.mjs': 'js',
+  '.js': 'js',
+  '.s': 'asm',
+}
 /** Files beyond this size are named, not shown. */
 const SHOWN = 100_000
 
@@ -17,7 +26,7 @@ export function writePages(to) {
     write(to, pageOf(path), withLinks(path, text, new Set(sources), shown))
   }
   for (const path of shown) write(to, `files/${path}.md`, filePage(path))
-  writeFileSync(join(to, 'index.md'), readFileSync(join(import.meta.dirname, 'home.md'), 'utf8'))
+  write(to, 'index.md', `---\n${readFileSync(join(import.meta.dirname, 'home.yaml'), 'utf8')}---\n`)
 }
 
 /** Where a Markdown file of the repository stands on the site. */
@@ -82,8 +91,10 @@ function filePage(path) {
   const bytes = size <= SHOWN ? readFileSync(path) : Buffer.alloc(0)
   const readable = bytes.length > 0 && !bytes.includes(0)
   const language = LANGUAGES[extname(path)] ?? 'text'
-  const body = readable ? `\`\`\`\`${language}\n${bytes.toString('utf8').trimEnd()}\n\`\`\`\`` : `${size} bytes, not shown here.`
-  return `---\noutline: false\n---\n\n# ${posix.basename(path)}\n\n\`${path}\` of the repository.\n\n${body}\n`
+  const body = readable
+    ? `\`\`\`\`${language}\n${bytes.toString('utf8').trimEnd()}\n\`\`\`\``
+    : `${size} bytes, not shown here.`
+  return `---\noutline: false\nsearch: false\n---\n\n# ${posix.basename(path)}\n\n\`${path}\` of the repository.\n\n${body}\n`
 }
 
 function write(to, path, text) {

@@ -20,7 +20,10 @@ export function commentOfRun(declaration, commentOf) {
 /** Nothing but the end of a line lies between the two. */
 function follows(file, before, after) {
   const line = (position) => file.getLineAndCharacterOfPosition(position).line
-  return file.text.slice(before.end, after.getStart(file)).trim() === '' && line(after.getStart(file)) - line(before.end) === 1
+  return (
+    file.text.slice(before.end, after.getStart(file)).trim() === '' &&
+    line(after.getStart(file)) - line(before.end) === 1
+  )
 }
 
 function nameOf(statement) {

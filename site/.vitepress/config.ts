@@ -25,12 +25,15 @@ export default defineConfig({
   title: 'trapframe',
   description: 'An executable laboratory for x86-64 event delivery: IDT and FRED, side by side',
   lang: 'en',
-  base: process.env['SITE_BASE'] ?? '/',
+  head: [['link', { rel: 'icon', href: 'data:,' }]],
+  base: process.env.SITE_BASE ?? '/',
   srcDir: '.pages',
   outDir: 'dist',
   cacheDir: '.cache',
   metaChunk: true,
   markdown: {
+    // Braces in prose are text; see api.mjs.
+    attrs: { leftDelimiter: '{:', rightDelimiter: ':}' },
     anchor: { slugify: slug },
     toc: { slugify: slug },
     languageAlias: { nasm: 'asm' },

@@ -12,6 +12,7 @@ export type { ReturnedFrame, StepNotes, Written } from './ghost/notes.js'
 export { checkInvariants } from './invariant/check.js'
 export { INVARIANTS, type Invariant, type InvariantContext, type Violation } from './invariant/invariant.js'
 export { explore } from './plugin.js'
+export { loadCheckpoint, type SearchCheckpoint, saveCheckpoint } from './search/checkpoint.js'
 export {
   DEBUG_EVENT,
   EXPLORE_EVENTS,
@@ -36,3 +37,5 @@ export type {
 export { search, searchAsync } from './search/search.js'
 export { type GraphEdge, type GraphState, type StateGraph, stateGraph } from './search/state-graph.js'
 export { nearestLabel } from './search/symbol.js'
+export { canExploreInParallel, exploreParallel, type ParallelOptions } from './workers/explore-parallel.js'
+export type { PreparedSearch, SearchJob, SearchSetup } from './workers/protocol.js'

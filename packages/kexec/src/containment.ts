@@ -18,7 +18,7 @@ function allowedAreas({ labels, delivery }: Boot): readonly MemoryArea[] {
     areas = [
       ...(ENTRY_PATHS[delivery] ?? []).flatMap((name) => areaFrom(labels, name)),
       between(labels, 'kexec_nmi', 'kexec_nmi_end'),
-      { address: labels.get('trap_nop')!, bytes: 2 },
+      between(labels, 'trap_nop', 'kexec_nmi'),
     ]
     byLabels.set(labels, areas)
   }

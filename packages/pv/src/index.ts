@@ -1,6 +1,6 @@
 /** PV guests on the Xen of a trapframe machine. */
 
-export { inKernelMode, type PvContext, pvContext } from './context.js'
+export { inKernelMode, isCompat, isInitialised, type PvContext, pvContext } from './context.js'
 export { crashAddress } from './crash.js'
 export { type DomainCrash, readDomainCrash } from './guest/domain-crash.js'
 export {
@@ -30,9 +30,15 @@ export { type AskedState, askXen, type BounceFrame, type KernelEntry, readEntry 
 export { HOST_CHECKS, type HostChecks } from './host-checks.js'
 export type { Hypercall, HypercallResult } from './hypercall/hypercall.js'
 export { HYPERCALLS } from './hypercall/table.js'
+export { type OutsideCall, outsideCall } from './outside-call.js'
 export { pv, pvInterface } from './plugin.js'
+export { EOPNOTSUPP, type Pv32Answer, type Pv32Domain, switchToCompat } from './pv32/address-size.js'
+export { type CompatIretFrame, Pv32Guest } from './pv32/guest.js'
+export { COMPAT_HYPERCALLS } from './pv32/hypercalls.js'
+export { FLAT_RING1_CS, FLAT_RING1_SS, FLAT_RING3_CS, FLAT_RING3_SS } from './pv32/selectors.js'
 export { auditDescriptor } from './segment/descriptor-audit.js'
 export { FRED_GS, type GuestGs, IDT_GS } from './segment/gs.js'
+export { getGuestContext, setGuestContext } from './state/guest-context.js'
 export { type PvField, type PvState, pvStateOf } from './state/pv-fields.js'
 export { setTrapInfo, type TrapInfo, trapInfo } from './state/trap-table.js'
 export { vcpuInfoOf, vcpuInfoOffset } from './state/vcpu-info.js'

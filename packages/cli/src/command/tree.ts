@@ -100,6 +100,39 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     ],
     load: async () => (await import('../vectors/command.js')).vectorsCommand,
   },
+  init: {
+    summary: 'a scenario or a plugin package to begin with',
+    operands: 'scenario|plugin NAME',
+    count: [2, 2],
+    examples: [
+      ['trapframe init scenario my-case', 'my-case.yaml, which runs at once, under every delivery of Xen'],
+      ['trapframe init scenario cases/gap --host flat-idt', 'on another host'],
+      ['trapframe init plugin acme-random', 'a package in acme-random/: an MSR, an instruction, an invariant, tests'],
+    ],
+    load: async () => (await import('../init/command.js')).initCommand,
+  },
+  plugins: {
+    summary: 'the plugins that are loaded, and what each contributes',
+    operands: '',
+    count: [0, 0],
+    examples: [
+      ['trapframe plugins', "trapframe's own, and those of the config"],
+      ['trapframe plugins --plugin ./dist/index.js', 'whether a plugin fits, and with whom it clashes'],
+      ['trapframe plugins --json', 'the same as data'],
+    ],
+    load: async () => (await import('../plugins/command.js')).pluginsCommand,
+  },
+  doctor: {
+    summary: 'whether this installation is sound: versions, one core, config, plugins, schema',
+    operands: '',
+    count: [0, 0],
+    examples: [
+      ['trapframe doctor', 'the exit code is 1 where something is to be mended'],
+      ['trapframe doctor --plugin ./dist/index.js', 'with a plugin that no config names'],
+      ['trapframe doctor --json', 'the findings as data'],
+    ],
+    load: async () => (await import('../doctor/command.js')).doctorCommand,
+  },
   schema: {
     summary: 'the JSON Schema of scenarios, for editors',
     operands: '',

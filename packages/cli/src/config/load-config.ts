@@ -74,17 +74,23 @@ async function read(
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
+/** An entry of a config's `plugins`, and the plugins that it means. */
+export interface LoadedEntry {
+  readonly entry: PluginEntry
+  readonly plugins: readonly Plugin[]
+}
+
 /**
- * The plugins of a config.
+ * The plugins of a config, entry by entry.
  *
  * @throws ScenarioErrors for one that cannot be loaded, at its place in the config
  */
-export async function configPlugins({ settings, folder, places }: LoadedConfig): Promise<Plugin[]> {
-  const plugins: Plugin[] = []
+export async function configEntries({ settings, folder, places }: LoadedConfig): Promise<LoadedEntry[]> {
+  const entries: LoadedEntry[] = []
   const problems = places === undefined ? undefined : new Problems(places)
   for (const [index, entry] of (settings.plugins ?? []).entries()) {
     try {
-      plugins.push(...(await load(entry, folder)))
+      entries.push({ entry, plugins: await load(entry, folder) })
     } catch (error) {
       if (!(error instanceof Error) || !('hint' in error) || problems === undefined) throw error
       const hint = error.hint === undefined ? undefined : String(error.hint)
@@ -92,7 +98,12 @@ export async function configPlugins({ settings, folder, places }: LoadedConfig):
     }
   }
   problems?.throwIfAny()
-  return plugins
+  return entries
+}
+
+/** The plugins of a config. @throws ScenarioErrors for one that cannot be loaded, at its place in the config */
+export async function configPlugins(config: LoadedConfig): Promise<Plugin[]> {
+  return (await configEntries(config)).flatMap(({ plugins }) => plugins)
 }
 
 async function load(entry: PluginEntry, folder: string): Promise<readonly Plugin[]> {

@@ -64,5 +64,8 @@ export const exploreCommand = defineCommand({
 function graphFile(written: string | undefined): string | undefined {
   if (written === undefined || /\.(dot|gv)$/i.test(written)) return written
   const stem = written.replace(/\.[^./]*$/, '')
-  throw new UsageError(`--graph writes DOT, and "${written}" is no name of such a file`, `--graph ${stem}.dot, then: dot -Tsvg ${stem}.dot -o ${stem}.svg`)
+  throw new UsageError(
+    `--graph writes DOT, and "${written}" is no name of such a file`,
+    `--graph ${stem}.dot, then: dot -Tsvg ${stem}.dot -o ${stem}.svg`,
+  )
 }

@@ -90,7 +90,6 @@ function injection({ verb: [event, value], at }: PathInjection & { readonly at: 
   return { event, ...value, at }
 }
 
-
 /** A path of the scenario's folder as seen from another one. */
 function movedPath(path: string, to: string): string {
   const moved = relative(resolve(to), path).split(sep).join('/')
@@ -114,7 +113,9 @@ function stringify(data: Record<string, unknown>): string {
   const document = new Document(data)
   for (const list of LISTS) {
     const entries = (data[list] as readonly unknown[] | undefined) ?? []
-    entries.forEach((entry, n) => document.setIn([list, n], document.createNode(entry, { flow: true })))
+    for (const [n, entry] of entries.entries()) {
+      document.setIn([list, n], document.createNode(entry, { flow: true }))
+    }
   }
   for (const key of ['machine', 'schedule', 'limits', 'refs']) {
     if (data[key] !== undefined) document.set(key, document.createNode(data[key], { flow: true }))

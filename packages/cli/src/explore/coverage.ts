@@ -14,7 +14,8 @@ export function drawCoverage({ coverage, job }: SearchOutcome, output: Pick<Outp
   ])
   const hits = coverage.reduce((sum, { events: hit }) => sum + hit.length, 0)
   const widths = head.map((text, n) => Math.max(width(text), ...rows.map((row) => width(row[n]!))))
-  const line = (row: readonly string[]): string => `    ${row.map((text, n) => pad(text, widths[n]!)).join('  ')}`.trimEnd()
+  const line = (row: readonly string[]): string =>
+    `    ${row.map((text, n) => pad(text, widths[n]!)).join('  ')}`.trimEnd()
   const title = job.cell === '' ? '' : `${job.cell}: `
   return [
     `    ${title}${coverage.length} boundaries, ${hits} of ${coverage.length * events.length} with an event`,

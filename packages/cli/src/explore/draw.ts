@@ -4,13 +4,21 @@ import type { Output } from '../terminal/terminal.js'
 import type { ExploredCell, WrittenCounterexample } from './explore-files.js'
 import { duration, grouped } from './progress.js'
 
-/** What a search of a cell has found. @param first whether the scenario was not named yet */
-export function drawCell(cell: ExploredCell, first: boolean, output: Pick<Output, 'color'>): string {
+/** How a cell is shown. */
+export interface CellStyle {
+  /** The scenario was not named yet. */
+  readonly first: boolean
+  /** What is good is what the scenario says; else it is that nothing was found. */
+  readonly check: boolean
+}
+
+/** What a search of a cell has found. */
+export function drawCell(cell: ExploredCell, { first, check }: CellStyle, output: Pick<Output, 'color'>): string {
   const paint = painter(output)
   const { outcome, counterexamples, unmet, leftOut } = cell
   const lines = first ? ['', `${paint('strong', cell.name)}  ${paint('faint', cell.file)}`] : []
   const title = outcome.job.cell === '' ? '' : `${outcome.job.cell}  `
-  lines.push(`  ${mark(cell, paint)} ${title}${summary(cell)}`)
+  lines.push(`  ${mark(cell, check, paint)} ${title}${summary(cell)}`)
   for (const one of counterexamples) lines.push(...drawCounterexample(one, paint))
   for (const { message, label } of outcome.limits) {
     lines.push(`      ${paint('warn', 'limit')}  the model cannot go on at ${label}: ${message}`)
@@ -20,9 +28,9 @@ export function drawCell(cell: ExploredCell, first: boolean, output: Pick<Output
   return `${lines.join('\n')}\n`
 }
 
-function mark({ outcome, counterexamples, unmet }: ExploredCell, paint: Paint): string {
-  if (counterexamples.length > 0 || unmet.length > 0) return paint('bad', '✗')
-  return outcome.complete ? paint('good', '✓') : paint('warn', '…')
+function mark({ outcome, counterexamples, unmet }: ExploredCell, check: boolean, paint: Paint): string {
+  if (unmet.length > 0 || (counterexamples.length > 0 && !check)) return paint('bad', '✗')
+  return outcome.complete || check ? paint('good', '✓') : paint('warn', '…')
 }
 
 const STOPPED = {
@@ -57,7 +65,8 @@ function drawCounterexample({ found, scenario, replay }: WrittenCounterexample, 
     }),
     `        ${path.injections.length + 1}. step ${steps}: broken at ${label}`,
   ]
-  if (others > 0) lines.push(`        ${paint('faint', `also at ${plural(others, 'other place')} or with other events`)}`)
+  if (others > 0)
+    lines.push(`        ${paint('faint', `also at ${plural(others, 'other place')} or with other events`)}`)
   if (replay !== null) lines.push(`        replay: ${paint('accent', replay)}`)
   else if (scenario === null) lines.push(`        ${paint('warn', noReplay(found.path.unsaid))}`)
   return lines

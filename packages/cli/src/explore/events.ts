@@ -6,10 +6,7 @@ import { addressOf } from './places.js'
 
 /** Events that need more than a name, by what stands before the colon. */
 const FAMILIES: Readonly<
-  Record<
-    string,
-    { readonly hint: string; of(rest: string, labels: ReadonlyMap<string, bigint>): ExploreEvent }
-  >
+  Record<string, { readonly hint: string; of(rest: string, labels: ReadonlyMap<string, bigint>): ExploreEvent }>
 > = {
   interrupt: {
     hint: 'interrupt:0x21',

@@ -86,7 +86,8 @@ export async function exploreFiles(
   const { files } = await findScenarios(operands)
   const loaded = await Promise.all(files.map(async (file) => (await loadScenario(file)).scenario))
   const chosen = select(loaded, options.selection)
-  if (chosen.reduce((sum, { cells }) => sum + cells.length, 0) > 1) requireOneCell(options)
+  const wanted = chosen.flatMap(({ cells }) => cells.filter((cell) => wantsCell(options.selection, cell)))
+  if (wanted.length > 1) requireOneCell(options)
   const context = { ...options, plugins, allowPlugins: options.allowPlugins === true || allowPlugins }
   const cells: ExploredCell[] = []
   for (const scenario of chosen) {
@@ -94,7 +95,8 @@ export async function exploreFiles(
     for await (const cell of exploreScenario(scenario, terminal, context)) {
       cells.push(cell)
       if (options.json === true) continue
-      terminal.out.write(drawCell(cell, cells.at(-2)?.file !== cell.file, terminal.out))
+      const style = { first: cells.at(-2)?.file !== cell.file, check: options.check === true }
+      terminal.out.write(drawCell(cell, style, terminal.out))
       if (options.coverage === true) terminal.out.write(drawCoverage(cell.outcome, terminal.out))
     }
   }
@@ -109,11 +111,9 @@ interface Context extends ExploreOptions {
   readonly allowPlugins: boolean
 }
 
-/** The cells that are wanted. @throws UsageError where there are none */
+/** The scenarios with cells that are wanted. @throws UsageError where there are none */
 function select(scenarios: readonly Scenario[], selection: Selection): Scenario[] {
-  const chosen = scenarios
-    .map((scenario) => ({ ...scenario, cells: scenario.cells.filter((cell) => wantsCell(selection, cell)) }))
-    .filter(({ cells }) => cells.length > 0)
+  const chosen = scenarios.filter(({ cells }) => cells.some((cell) => wantsCell(selection, cell)))
   if (chosen.length > 0) return chosen
   const axes = Object.entries(axesOf(scenarios.flatMap(({ cells }) => cells)))
   const hint = axes.map(([axis, values]) => `${axis}=${values.join('|')}`).join(', ')
@@ -137,6 +137,7 @@ async function* exploreScenario(
   const { plugins, allowPlugins, allowFiles = false } = context
   const prepared = await openScenario(bare, { plugins, allowPlugins, allowFiles })
   for (const [n, one] of prepared.entries()) {
+    if (!wantsCell(context.selection, one.cell)) continue
     const outcome = await searchCell(one, terminal, context)
     const counterexamples: WrittenCounterexample[] = []
     for (const found of outcome.counterexamples) {

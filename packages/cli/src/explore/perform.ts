@@ -3,6 +3,7 @@ import { type FoundViolation, type SearchOptions, type SearchResult, searchAsync
 import { UsageError } from '../error/usage-error.js'
 import type { PreparedCell } from '../session/prepare.js'
 import { symbolizer } from '../session/symbols.js'
+import { checkpointFrom, checkpointTo } from './checkpoint-file.js'
 import { eventsOf } from './events.js'
 import type { Counterexample, SearchJob, SearchOutcome, SearchPlan } from './job.js'
 import { searchPath } from './path.js'
@@ -50,11 +51,16 @@ export function searchOptions(prepared: PreparedCell, plan: SearchPlan): SearchO
 export async function performJob(
   prepared: PreparedCell,
   job: SearchJob,
-  { checkpoint: _checkpoint, resume: _resume, ...hooks }: SearchHooks = {},
+  { checkpoint, resume, ...hooks }: SearchHooks = {},
 ): Promise<SearchOutcome> {
   const { machine, boot, cell } = prepared
   const options = searchOptions(prepared, job.plan)
-  const { violations, ...known } = await searchAsync(machine, boot, { ...options, ...hooks })
+  const { violations, ...known } = await searchAsync(machine, boot, {
+    ...options,
+    ...hooks,
+    ...(checkpoint === undefined ? {} : { checkpoint: checkpointTo(checkpoint) }),
+    ...(resume === undefined ? {} : { resume: checkpointFrom(resume) }),
+  })
   return { ...known, job, axes: cell.axes, counterexamples: firstOfEach(violations, options) }
 }
 

@@ -81,9 +81,16 @@ describe('X7: an event at every instruction of ring 0', () => {
     ])
     // The handler clears MCIP as its last act: until then nothing is delivered, whatever delivers; what comes after it is lost.
     const mc = cells.map(({ events }) => events[0]!)
-    expect(mc.map(({ otherwise }) => Object.keys(otherwise))).toEqual(
-      [[], ['shutdown', 'running'], [], ['shutdown'], [], ['shutdown'], [], ['shutdown']],
-    )
+    expect(mc.map(({ otherwise }) => Object.keys(otherwise))).toEqual([
+      [],
+      ['shutdown', 'running'],
+      [],
+      ['shutdown'],
+      [],
+      ['shutdown'],
+      [],
+      ['shutdown'],
+    ])
     for (const { boundaries, good, bad, otherwise } of mc) {
       expect(good + (bad.guest ?? 0) + (otherwise.shutdown ?? 0)).toBe(boundaries)
     }

@@ -167,7 +167,9 @@ describe('files', () => {
     expect(err).toMatch(
       /x\.yaml:6:5 {2}instruction "rdrand" at 0x[0-9a-f]+ is not modelled under idt: rdrand rax \(in cell idt\)/,
     )
-    expect(err).toContain(' >  6 │     rdrand rax\n      │     ^^^^^^ trapframe stops rather than guess what it would do')
+    expect(err).toContain(
+      ' >  6 │     rdrand rax\n      │     ^^^^^^ trapframe stops rather than guess what it would do',
+    )
     expect(code).toBe(2)
   })
 })

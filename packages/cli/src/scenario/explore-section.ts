@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { condition, integer, oneOrMore, quantity, text } from './schema.js'
 import { quantityText } from './quantity.js'
+import { condition, integer, oneOrMore, quantity, text } from './schema.js'
 
 /** The section `explore` of a scenario: what `trapframe explore` tries, and what it must find. All of it is data. */
 

@@ -25,6 +25,7 @@ describe('parseScenario', () => {
         setup: [],
         inject: [],
         expect: [],
+        explore: {},
       },
     ])
   })

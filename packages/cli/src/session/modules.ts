@@ -73,7 +73,8 @@ export function modulePath(specifier: string, from: string): string | undefined 
   return written || existsSync(path) ? path : undefined
 }
 
-function locate(specifier: string, from: string): string {
+/** The URL that a specifier means, or the specifier itself where nothing is found. */
+export function locate(specifier: string, from: string): string {
   const path = modulePath(specifier, from)
   if (path !== undefined) return pathToFileURL(path).href
   try {

@@ -21,6 +21,7 @@ import {
   TIME_INJECTION,
 } from './inject/events.js'
 import { SET_BLOCKING } from './setup/blocking.js'
+import { SET_CRASH } from './setup/crash.js'
 import { MAP, SET_MEMORY, UNMAP } from './setup/memory.js'
 import { SET_MSRS, SET_REGISTERS } from './setup/registers.js'
 import { DELIVERY_VIEWS, EXPECTATIONS, INJECTIONS, SETUPS } from './slots.js'
@@ -33,6 +34,7 @@ const SET_UP = {
   unmap: UNMAP,
   memory: SET_MEMORY,
   blocking: SET_BLOCKING,
+  crash: SET_CRASH,
 }
 
 const INJECTED = {

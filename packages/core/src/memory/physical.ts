@@ -23,6 +23,9 @@ export class Frame {
   code: (Code | undefined)[] | null = null
   /** All words below this one are zero: a cache for those who look for what is used. A write below takes it down. */
   zeroBelow = 0
+  /** Words written since {@link untouched}, in this frame and those that it was copied from: first, and one past the last. */
+  touchedFrom = 0
+  touchedTo = PAGE_WORDS
   /** The sums of the words outside of those that may have changed since {@link hash}. */
   readonly sum = new HashSum()
   #changedFrom = 0
@@ -52,6 +55,8 @@ export class Frame {
   change(from: number, to: number): boolean {
     this.code = null
     if (from < this.zeroBelow) this.zeroBelow = from
+    if (from < this.touchedFrom) this.touchedFrom = from
+    if (to > this.touchedTo) this.touchedTo = to
     if (this.#changedTo === 0) {
       this.sum.remove(this.words, from, to)
       this.#changedFrom = from
@@ -75,10 +80,18 @@ export class Frame {
     this.epoch = epoch
     this.code = null
     this.zeroBelow = other.zeroBelow
+    this.touchedFrom = other.touchedFrom
+    this.touchedTo = other.touchedTo
     this.sum.lo = other.sum.lo
     this.sum.hi = other.sum.hi
     this.#changedFrom = other.#changedFrom
     this.#changedTo = other.#changedTo
+  }
+
+  /** From now on this frame is what others are compared with that are copied from it. */
+  untouched(): void {
+    this.touchedFrom = PAGE_WORDS
+    this.touchedTo = 0
   }
 
   /** A page of zeros counts as no page at all: mapping or touching a page does not distinguish states. */

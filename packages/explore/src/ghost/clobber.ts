@@ -25,6 +25,7 @@ import {
   EVENT,
   HARMED,
   LEFT,
+  NOTED,
   OVERWRITER,
   OVERWRITTEN,
   PARENT,
@@ -99,6 +100,7 @@ export function harm(owner: Cpu, ghost: number, n: number, writer: Cpu, by: numb
   if ((words[frame + STATE]! & HARMED) !== 0) return
   words[frame + STATE] = words[frame + STATE]! | HARMED
   if (words[ghost + CLOBBERED] !== 0) return
+  words[ghost + NOTED] = 1
   words[ghost + CLOBBERED] = 1
   words[ghost + CLOBBERED_EVENT] = words[frame + EVENT]!
   words[ghost + CLOBBERED_ADDRESS] = words[frame + ADDRESS]!

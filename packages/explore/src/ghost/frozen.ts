@@ -1,5 +1,5 @@
 import { type Boot, type Cpu, defineSlot, type Machine, type MemoryArea, type Slot } from '@trapframe/core'
-import { FROZEN, FROZEN_AT, FROZEN_RIP } from './region.js'
+import { FROZEN, FROZEN_AT, FROZEN_RIP, NOTED } from './region.js'
 
 /**
  * What it means that a CPU is contained: it has stopped for good and may run nothing but its last loop and what handles
@@ -42,6 +42,7 @@ export function noteFrozen(cpu: Cpu, ghost: number, lo: number, hi: number, byte
     if (words[ghost + FROZEN] !== 0) continue
     for (const value of containments) {
       if (!value.contained(machine, owner) || !touches(value.frozen(machine, owner), address, BigInt(bytes))) continue
+      words[ghost + NOTED] = 1
       words[ghost + FROZEN] = 1 + cpu.id
       words[ghost + FROZEN_AT] = lo
       words[ghost + FROZEN_AT + 1] = hi

@@ -44,6 +44,7 @@ import {
   INSTRUCTION_RSP,
   LEFT,
   LEVEL,
+  NOTED,
   OVERWRITER,
   OVERWRITTEN,
   PARENT,
@@ -78,6 +79,7 @@ export function ghostObserver(ghost: number): Observer {
     delivered: (cpu, event) => endDelivery(cpu, ghost, event),
     stored: (cpu, lo, hi, bytes, by) => noteStore(cpu, ghost, lo, hi, bytes, by),
     shutdown: ({ words }) => {
+      words[ghost + NOTED] = 1
       words[ghost + SHUT_DOWN] = 1
     },
     returned: (cpu, mnemonic) => endReturn(cpu, ghost, mnemonic),
@@ -87,6 +89,7 @@ export function ghostObserver(ghost: number): Observer {
 /** Notes RSP for a return, and whether the running handler is still on the stack that its frame lies on. */
 function beginInstruction(cpu: Cpu, ghost: number, insn: Decoded): void {
   const { words } = cpu
+  words[ghost + NOTED] = 1
   words[ghost + INSTRUCTION_CPL] = 1 + words[CPL_WORD]!
   if (words[CPL_WORD] !== 3 && usesGs(insn)) {
     words[ghost + GS_USED] = 1
@@ -113,6 +116,7 @@ function beginInstruction(cpu: Cpu, ghost: number, insn: Decoded): void {
 /** Remembers what the event interrupts: nothing is changed yet. */
 function beginDelivery(cpu: Cpu, ghost: number, event: CpuEvent): void {
   const { words } = cpu
+  words[ghost + NOTED] = 1
   words[ghost + DELIVERING] = (event.type << 8) | event.vector | (event.nested ? EVENT_NESTED : 0)
   words[ghost + BEFORE_RIP] = words[RIP_WORD]!
   words[ghost + BEFORE_RIP + 1] = words[RIP_WORD + 1]!
@@ -154,6 +158,7 @@ function endDelivery(cpu: Cpu, ghost: number, event: CpuEvent): void {
 
 /** Shadow stacks hold no frame that software could take for one. */
 function noteStore(cpu: Cpu, ghost: number, lo: number, hi: number, bytes: number, by: Writer): void {
+  cpu.words[ghost + NOTED] = 1
   if (by === 'delivery' && (cpu.space.lookup(lo, hi) & PAGE_SHADOW_STACK) === 0) {
     addStore(cpu.words, ghost + RUNS, ghost + RUN_TABLE, RUN_CAPACITY, lo, hi, bytes)
   } else if (by === 'software' && cpu.words[CPL_WORD] === 3) {

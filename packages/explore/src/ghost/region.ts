@@ -5,7 +5,7 @@ import { MachineError } from '@trapframe/core'
  * Where the ghost state of a CPU lies: a declared region, so that snapshots, restores and hashes carry it like the
  * architectural state. All offsets are 32-bit words from the start of the region; 64-bit values are low half, high half.
  *
- * First a header, then a table of frames in the order of their delivery. What an earlier step left for nobody is zero,
+ * First a header, then a table of frames in the order of their delivery, then notes on the step. What an earlier step left for nobody is zero,
  * so that equal states have equal bytes.
  */
 
@@ -19,34 +19,43 @@ export const OVERFLOW = 1
 /** Number of the frame whose handler runs, counted from 1; 0 outside of handlers. */
 export const CURRENT = 2
 
+/** 1 where anything was noted in this step; without it all notes are zero. */
+export const NOTED = 3
+
+/** The table of frames. */
+const FRAMES = 4
+export const FRAME_WORDS = 20
+
+/** First of the words that hold what is noted during one step. */
+export const STEP_NOTES = FRAMES + FRAME_CAPACITY * FRAME_WORDS
 /** Event that is being delivered: type and vector as in {@link EVENT}. */
-export const DELIVERING = 3
+export const DELIVERING = STEP_NOTES
 /** RIP, RSP, CPL and stack level when its delivery began. */
-export const BEFORE_RIP = 4
-export const BEFORE_RSP = 6
-export const BEFORE_CPL = 8
-export const BEFORE_LEVEL = 9
+export const BEFORE_RIP = STEP_NOTES + 4
+export const BEFORE_RSP = STEP_NOTES + 6
+export const BEFORE_CPL = STEP_NOTES + 8
+export const BEFORE_LEVEL = STEP_NOTES + 9
 /** RSP when the last instruction began: where a return found its frame. */
-export const INSTRUCTION_RSP = 10
+export const INSTRUCTION_RSP = STEP_NOTES + 10
 
 /** The first clobber since the last check: 1 if there was one. */
-export const CLOBBERED = 12
+export const CLOBBERED = STEP_NOTES + 12
 /** Event of the frame that lost bytes, and where it lies. */
-export const CLOBBERED_EVENT = 13
-export const CLOBBERED_ADDRESS = 14
+export const CLOBBERED_EVENT = STEP_NOTES + 13
+export const CLOBBERED_ADDRESS = STEP_NOTES + 14
 /** What overwrote it: 0 software, otherwise 1 + type and vector of the event whose delivery did. */
-export const CLOBBERED_BY = 16
+export const CLOBBERED_BY = STEP_NOTES + 16
 /** Number of the CPU that wrote. */
-export const CLOBBERED_BY_CPU = 17
+export const CLOBBERED_BY_CPU = STEP_NOTES + 17
 /** Where it wrote. */
-export const CLOBBERED_AT = 18
+export const CLOBBERED_AT = STEP_NOTES + 18
 /** RIP of the instruction that wrote, or that the event interrupted. */
-export const CLOBBERED_RIP = 20
+export const CLOBBERED_RIP = STEP_NOTES + 20
 
 /** What a delivery has written so far: runs of bytes, first address and length; and how many runs. */
 export const RUN_CAPACITY = 8
-export const RUNS = 22
-export const RUN_TABLE = 24
+export const RUNS = STEP_NOTES + 22
+export const RUN_TABLE = STEP_NOTES + 24
 export const RUN_WORDS = 4
 export const RUN_BYTES = 2
 
@@ -74,8 +83,8 @@ export const FROZEN = USER_RUN_TABLE + USER_RUN_CAPACITY * RUN_WORDS
 export const FROZEN_AT = FROZEN + 2
 export const FROZEN_RIP = FROZEN + 4
 
-export const FRAMES = FROZEN + 6
-export const FRAME_WORDS = 20
+export const GHOST_END = FROZEN + 6
+
 /** Lowest byte of the frame, and its length in bytes. */
 export const ADDRESS = 0
 export const BYTES = 2
@@ -114,9 +123,9 @@ export const HARMED = 1 << 4
 export const FRAME_REGION: RegionDeclaration = {
   name: 'explore/frames',
   scope: 'cpu',
-  bytes: 4 * (FRAMES + FRAME_CAPACITY * FRAME_WORDS),
-  used: (words, first) => FRAMES + words[first + COUNT]! * FRAME_WORDS,
-  version: 2,
+  bytes: 4 * GHOST_END,
+  used: (words, first) => (words[first + NOTED] === 0 ? FRAMES + words[first + COUNT]! * FRAME_WORDS : GHOST_END),
+  version: 3,
 }
 
 /** First word of frame `n`, counted from 1, in the region. */

@@ -1,5 +1,5 @@
 import type { Cpu } from '@trapframe/core'
-import { COUNT, DELIVERING, FRAMES } from './region.js'
+import { COUNT, GHOST_END, NOTED, STEP_NOTES } from './region.js'
 import { forgetEnded } from './table.js'
 
 /**
@@ -9,5 +9,7 @@ import { forgetEnded } from './table.js'
 export function settleAt(cpu: Cpu, ghost: number): void {
   const { words } = cpu
   if (words[ghost + COUNT] !== 0) forgetEnded(words, ghost)
-  words.fill(0, ghost + DELIVERING, ghost + FRAMES)
+  if (words[ghost + NOTED] === 0) return
+  words[ghost + NOTED] = 0
+  words.fill(0, ghost + STEP_NOTES, ghost + GHOST_END)
 }

@@ -10,6 +10,7 @@ import { hex } from './place.js'
 export const DOMAIN_ISOLATION: Invariant = {
   name: 'domain-isolation',
   summary: 'a domain’s memory is written by its own ring 3 code and by the host only',
+  local: true,
   check({ boot, cpu, notes }) {
     for (const written of notes.writtenByUser) {
       const running = boot.owner?.(cpu) ?? 'guest'

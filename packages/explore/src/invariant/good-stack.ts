@@ -10,6 +10,7 @@ import { hex, placeOf } from './place.js'
 export const GOOD_STACK: Invariant = {
   name: 'good-stack',
   summary: 'every frame lies on a stack of its own CPU',
+  local: true,
   check(context) {
     const { machine, boot, cpu, delivered } = context
     for (const frame of delivered) {

@@ -9,6 +9,7 @@ import { hex } from './place.js'
 export const GS_BASES: Invariant = {
   name: 'gs',
   summary: 'ring 0 uses GS with a base of its own only',
+  local: true,
   check({ boot, cpu, notes }) {
     const base = notes.gsUsed
     if (base === null || boot.hostGsBases === undefined || boot.hostGsBases(cpu).includes(base)) return null

@@ -44,6 +44,12 @@ export interface Invariant {
   readonly name: string
   /** One sentence for listings. */
   readonly summary: string
+  /**
+   * It finds something only in what the judged CPU did or suffered in the step: where its notes, the delivered frames, the
+   * returned frame and the clobber are all empty, it is not asked, and what it finds it reads from this CPU alone. Left
+   * out, it is asked after every step for every CPU, and may look at anything.
+   */
+  readonly local?: boolean
   check(context: InvariantContext): Violation | null
 }
 

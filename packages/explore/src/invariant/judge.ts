@@ -2,7 +2,7 @@ import { type Boot, type Cpu, type Machine, MachineError, type StackMap } from '
 import type { Clobber } from '../ghost/frame.js'
 import { clobberOf, framesBefore, framesDelivered, type LiveFrame, liveFrames } from '../ghost/frame.js'
 import { type ReturnedFrame, returnedFrame, type StepNotes, stepNotes } from '../ghost/notes.js'
-import { CLOBBERED, COUNT, ghostSlot, RETURNED } from '../ghost/region.js'
+import { CLOBBERED, COUNT, ghostSlot, NOTED, RETURNED } from '../ghost/region.js'
 import { settleAt } from '../ghost/settle.js'
 import { INVARIANTS, type Invariant, type InvariantContext, type Violation } from './invariant.js'
 
@@ -13,7 +13,9 @@ const NONE: readonly never[] = []
  * are first needed, once: a judge is good while the host's stacks stay where they are.
  */
 export class Judge {
-  readonly #invariants: readonly Invariant[]
+  readonly invariants: readonly Invariant[]
+  /** Those of them that are asked for a CPU to which nothing happened. */
+  readonly #everywhere: readonly Invariant[]
   readonly #contexts: readonly StepContext[]
 
   /**
@@ -21,16 +23,19 @@ export class Judge {
    * @throws MachineError for a name that no plugin contributes, or on a machine without explore
    */
   constructor(machine: Machine, boot: Boot, names?: readonly string[]) {
-    this.#invariants = selectInvariants(machine, names)
+    this.invariants = selectInvariants(machine, names)
+    this.#everywhere = this.invariants.filter(({ local }) => local !== true)
     this.#contexts = machine.cpus.map((cpu) => new StepContext(machine, cpu, boot))
   }
 
   /** What is violated now; to be asked once after each step, before {@link settle}. */
   judge(): readonly Violation[] {
     let found: Violation[] | null = null
-    const invariants = this.#invariants
     for (let i = 0; i < this.#contexts.length; i++) {
       const context = this.#contexts[i]!
+      const quiet = context.cpu.words[context.ghost + NOTED] === 0
+      const invariants = quiet ? this.#everywhere : this.invariants
+      if (invariants.length === 0) continue
       context.begin()
       for (let n = 0; n < invariants.length; n++) {
         const violation = invariants[n]!.check(context)

@@ -9,6 +9,7 @@ import { hex } from './place.js'
 export const NO_CLOBBER: Invariant = {
   name: 'no-clobber',
   summary: 'nobody overwrites a frame that its handler still needs',
+  local: true,
   check({ cpu, clobber }) {
     if (clobber === null) return null
     const elsewhere = clobber.cpu === cpu.id ? '' : `CPU ${clobber.cpu}, `

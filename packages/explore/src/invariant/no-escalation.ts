@@ -31,6 +31,7 @@ const SEGMENTS: readonly (readonly [name: string, number: SegmentNumber])[] = [
 export const NO_ESCALATION: Invariant = {
   name: 'no-escalation',
   summary: 'ring 3 never starts with ring 0’s GS base, stack or selectors',
+  local: true,
   check(context) {
     const { cpu, notes } = context
     if (cpu.cpl !== 3 || notes.cplBefore === null || notes.cplBefore === 3) return null

@@ -5,6 +5,7 @@ import { hex } from './place.js'
 export const NO_SHUTDOWN: Invariant = {
   name: 'no-shutdown',
   summary: 'no CPU shuts down',
+  local: true,
   check: ({ cpu, notes }) =>
     notes.shutdown
       ? { invariant: 'no-shutdown', message: `shutdown at ${hex(cpu.rip)}, RSP ${hex(cpu.rsp)}`, cpu: cpu.id }

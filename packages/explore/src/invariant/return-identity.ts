@@ -12,6 +12,7 @@ import { hex } from './place.js'
 export const RETURN_IDENTITY: Invariant = {
   name: 'return-identity',
   summary: 'what an interrupt, NMI, #MC or #DB returns to is what it interrupted',
+  local: true,
   check({ cpu, returned }) {
     if (returned === null || !isAsynchronous(returned.event)) return null
     const what = difference(returned)

@@ -9,6 +9,7 @@ import { hex } from './place.js'
 export const SHADOW_STACK_CONSISTENCY: Invariant = {
   name: 'shadow-stack',
   summary: 'SSP is in a shadow stack after a delivery, and back where it was after the return',
+  local: true,
   check({ cpu, delivered, returned }) {
     if (delivered.length > 0 && cpu.cpl !== 3 && cpu.supervisorShadowStack) {
       if (!isOnShadowStack(cpu)) {

@@ -46,7 +46,6 @@ export class Choices {
   readonly #atEnd: ((cpu: Cpu) => boolean) | null
   readonly #alone: Alone | null
   readonly #hasSources: boolean
-  readonly #happenings: string[] = []
   /** The choices of the last question. */
   readonly list: number[] = []
 
@@ -79,11 +78,9 @@ export class Choices {
     if (alone !== null) list.push(stepChoice(alone.id))
     else for (let id = 0; id < cpus.length; id++) if (this.canStep(cpus[id]!)) list.push(stepChoice(id))
     if (this.#hasSources || nextDeadline(this.#machine) !== null) {
-      for (const choice of choices(this.#machine)) {
-        if (choice.kind !== 'happening') continue
-        if (alone !== null && !this.#alone!.concerns(choice.name, alone)) continue
-        list.push(happeningChoice(this.#numberOf(choice.name)))
-      }
+      happeningsOf(this.#machine).forEach((name, index) => {
+        if (alone === null || this.#alone!.concerns(name, alone)) list.push(happeningChoice(index + 1))
+      })
     }
     return list.length
   }
@@ -103,8 +100,9 @@ export class Choices {
     return this.#eachInjection(() => true)
   }
 
+  /** Name of a happening by its number, which counts those that can happen in the state that the machine is in, from 1. */
   happeningName(number: number): string {
-    return this.#happenings[number - 1]!
+    return happeningsOf(this.#machine)[number - 1]!
   }
 
   /** The first CPU that is by itself and can step; null for none. */
@@ -134,10 +132,7 @@ export class Choices {
     }
     return false
   }
-
-  /** Names are numbered as they are met; what a number means is part of no state. */
-  #numberOf(name: string): number {
-    const index = this.#happenings.indexOf(name)
-    return index >= 0 ? index + 1 : this.#happenings.push(name)
-  }
 }
+
+const happeningsOf = (machine: Machine): string[] =>
+  choices(machine).flatMap((choice) => (choice.kind === 'happening' ? [choice.name] : []))

@@ -29,6 +29,24 @@ export class Coverage {
     this.#bits[slot] = this.#bits[slot]! | (1 << event)
   }
 
+  /** Every boundary with its bits, three words each. */
+  save(): Int32Array {
+    const saved: number[] = []
+    for (let slot = 0; slot < this.#bits.length; slot++) {
+      if (this.#bits[slot] !== EMPTY) saved.push(this.#lo[slot]!, this.#hi[slot]!, this.#bits[slot]!)
+    }
+    return Int32Array.from(saved)
+  }
+
+  /** Adds what was saved. */
+  load(saved: Int32Array): void {
+    for (let at = 0; at < saved.length; at += 3) {
+      for (let bit = 0; bit < 31; bit++) {
+        if ((saved[at + 2]! & (1 << bit)) !== 0) this.note(saved[at]!, saved[at + 1]!, bit)
+      }
+    }
+  }
+
   /** Boundaries by rising address. */
   list(events: readonly string[], nameOf: (address: bigint) => string): BoundaryCoverage[] {
     const rows: BoundaryCoverage[] = []

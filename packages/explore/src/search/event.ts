@@ -70,8 +70,7 @@ export const NMI_EVENT: ExploreEvent = {
 export const MACHINE_CHECK_EVENT: ExploreEvent = {
   name: '#MC',
   verb: ['mc', {}],
-  ready: (cpu) =>
-    (status(cpu) & (PENDING_MACHINE_CHECK | SHUTDOWN)) === 0 && (cpu.words[MCG_STATUS]! & MCG_MCIP) === 0,
+  ready: (cpu) => (status(cpu) & (PENDING_MACHINE_CHECK | SHUTDOWN)) === 0 && (cpu.words[MCG_STATUS]! & MCG_MCIP) === 0,
   latches: () => false,
   inject: (cpu) => {
     pendMachineCheck(cpu)

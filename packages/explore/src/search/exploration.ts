@@ -5,9 +5,9 @@ import { type ChoiceCode, Choices, choiceCpu, choiceHappening } from './choice.j
 import { Coverage } from './coverage.js'
 import { DeadStacks } from './dead-stack.js'
 import type { ExploreEvent } from './event.js'
-import { FORCED, Findings, madeChoice, madeLine, type Origin, type Way } from './findings.js'
+import { type Finding, Findings, FORCED, type Limit, madeChoice, madeLine, type Origin, type Way } from './findings.js'
 import { MOST_EVENTS, MOST_KINDS, MOST_STEPS, type SearchOptions } from './options.js'
-import type { TerminalKind } from './result.js'
+import type { StopReason, TerminalKind } from './result.js'
 import { BEGINNING, StateTable } from './state-table.js'
 import { Transitions } from './transition.js'
 import { type Visit, VisitedStates } from './visited-states.js'
@@ -17,6 +17,19 @@ export const STEP_BITS = 24
 export const rankOf = (events: number, steps: number): number => (events << STEP_BITS) | steps
 export const eventsOf = (rank: number): number => rank >> STEP_BITS
 export const stepsOf = (rank: number): number => rank & MOST_STEPS
+
+/** What a search has counted and found, as data. */
+export interface Tally {
+  readonly counts: Readonly<
+    Record<'passed' | 'arrivals' | 'duplicates' | 'depth' | 'mostEvents' | 'transitions', number>
+  >
+  readonly found: readonly (readonly [key: string, finding: Finding])[]
+  readonly limits: readonly Limit[]
+  readonly terminals: Readonly<Record<TerminalKind, number>>
+  readonly stopped: readonly StopReason[]
+  /** Boundaries, three words each. */
+  readonly coverage: Int32Array
+}
 
 /** What strategies share: the machine, its transition relation, the visited set and what was found. */
 export class Exploration {
@@ -82,6 +95,36 @@ export class Exploration {
 
   get transitions(): number {
     return this.#transitions.made
+  }
+
+  /** What was counted and found so far, as data. */
+  tally(): Tally {
+    const { passed, arrivals, duplicates, depth, mostEvents, transitions, findings } = this
+    const { entries, limits, terminals, stopped } = findings
+    return {
+      counts: { passed, arrivals, duplicates, depth, mostEvents, transitions },
+      found: entries,
+      limits: [...limits.values()],
+      terminals,
+      stopped: [...stopped],
+      coverage: this.coverage.save(),
+    }
+  }
+
+  /** Adds what another search, or this one before, has counted and found. */
+  addTally({ counts, found, limits, terminals, stopped, coverage }: Tally): void {
+    this.passed += counts.passed
+    this.arrivals += counts.arrivals
+    this.duplicates += counts.duplicates
+    this.depth = Math.max(this.depth, counts.depth)
+    this.mostEvents = Math.max(this.mostEvents, counts.mostEvents)
+    this.#transitions.made += counts.transitions
+    for (const [key, finding] of found) this.findings.add(key, finding)
+    for (const { message, rip, rank, origin } of limits) this.findings.noteLimit(message, rip, rank, origin)
+    // A budget that was used up may be a larger one now; what the model cannot do it still cannot.
+    for (const reason of stopped) if (reason === 'steps') this.findings.stopped.add(reason)
+    for (const kind of ['shutdown', 'halted', 'end'] as const) this.findings.terminals[kind] += terminals[kind]
+    this.coverage.load(coverage)
   }
 
   /** A handler was left in the last transition. */
@@ -156,12 +199,17 @@ export class Exploration {
     const back: number[] = []
     let at: { readonly lo: number; readonly hi: number; readonly made: number } = { lo: parentLo, hi: parentHi, made }
     for (; at.made !== BEGINNING; at = this.table.wayTo(at.lo, at.hi)!) back.push(at.made)
-    return back.reverse().flatMap((one) => [madeChoice(one), ...new Array<number>(madeLine(one)).fill(FORCED)])
+    return wayOfSteps(back.reverse())
   }
 
-  /** Counts a state from which nobody can step. */
-  noteTerminal(): void {
-    this.findings.terminals[terminalKind(this.machine)]++
+  /** Counts a state from which nobody can step: that which the machine is in, or one of a kind by its number. */
+  noteTerminal(kind = -1): void {
+    this.findings.terminals[kind < 0 ? terminalKind(this.machine) : TERMINAL_KINDS[kind]!]++
+  }
+
+  /** Kind of the state that the machine is in, from which nobody can step, as a number. */
+  terminalNumber(): number {
+    return TERMINAL_KINDS.indexOf(terminalKind(this.machine))
   }
 
   #compare(lo: number, hi: number): void {
@@ -172,7 +220,13 @@ export class Exploration {
   }
 }
 
+/** A way from what was done in each remembered state. */
+export const wayOfSteps = (steps: readonly number[]): Way =>
+  steps.flatMap((made) => [madeChoice(made), ...new Array<number>(madeLine(made)).fill(FORCED)])
+
 const join = (lo: number, hi: number): bigint => (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0)
+
+const TERMINAL_KINDS: readonly TerminalKind[] = ['shutdown', 'halted', 'end']
 
 export function terminalKind(machine: Machine): TerminalKind {
   if (machine.cpus.some((cpu) => cpu.isShutdown)) return 'shutdown'

@@ -1,4 +1,5 @@
 import type { Cpu, MemoryArea } from '@trapframe/core'
+import type { SearchCheckpoint } from './checkpoint.js'
 import type { ExploreEvent } from './event.js'
 import type { SearchProgress } from './result.js'
 
@@ -62,6 +63,18 @@ export interface SearchOptions {
   readonly straightLines?: boolean
   /** Compare whole states where hashes are equal, and throw where they differ. Slow, and needs a snapshot of every state. */
   readonly verify?: boolean
+  /**
+   * Groups of CPUs that are interchangeable: states that differ only in which of them does what count as one. Sound only
+   * where nothing tells these CPUs apart: no stack, table, variable or identity of its own that software or an event uses.
+   */
+  readonly interchangeable?: readonly (readonly number[])[]
+  /** Breadth first: is given the state of the search every so many seconds, and when it is stopped. */
+  readonly checkpoint?: {
+    readonly everySeconds: number
+    save(checkpoint: SearchCheckpoint): void
+  }
+  /** Breadth first: goes on from a checkpoint of the same search. */
+  readonly resume?: SearchCheckpoint
   readonly onProgress?: (progress: SearchProgress) => void
   /** Milliseconds between two calls of `onProgress`; default 500. */
   readonly progressEvery?: number

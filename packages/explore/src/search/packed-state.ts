@@ -45,6 +45,7 @@ export class StatePacker {
   constructor(machine: Machine) {
     this.#machine = machine
     this.base = machine.snapshot()
+    for (const frame of this.base.frames) frame.untouched()
     this.#tables = [this.base.tables]
     this.#spans = spansOf(machine, this.base.state)
   }
@@ -73,7 +74,8 @@ export class StatePacker {
     for (let i = 0; i < frames.length; i++) {
       const frame = frames[i]!
       const before = i < base.length ? base[i]! : NO_FRAME
-      if (frame !== before) at = this.#packPage(i, frame.words, before.words, Math.min(frame.zeroBelow, before.zeroBelow), at)
+      if (frame === before) continue
+      at = this.#packPage(i, frame.words, before.words, frame.touchedFrom, frame.touchedTo, at)
     }
     return at
   }
@@ -110,13 +112,13 @@ export class StatePacker {
     return at
   }
 
-  #packPage(index: number, words: Int32Array, base: Int32Array, from: number, at: number): number {
+  #packPage(index: number, words: Int32Array, base: Int32Array, from: number, to: number, at: number): number {
     const header = at
     at += PAGE_HEADER
-    for (let i = from; i < PAGE_WORDS; i++) {
+    for (let i = from; i < to; i++) {
       if (words[i] === base[i]) continue
       let last = i
-      for (let next = i + 1; next < PAGE_WORDS && next <= last + 2; next++) if (words[next] !== base[next]) last = next
+      for (let next = i + 1; next < to && next <= last + 2; next++) if (words[next] !== base[next]) last = next
       const count = last - i + 1
       this.#room(at)
       this.words[at++] = (i << PAGE_SHIFT) | count
@@ -173,7 +175,7 @@ export class StatePacker {
   }
 }
 
-const NO_FRAME = { words: new Int32Array(PAGE_WORDS), zeroBelow: PAGE_WORDS }
+const NO_FRAME = { words: new Int32Array(PAGE_WORDS) }
 
 /** The parts of the flat state, with regions of which only the beginning is used as spans of their own. */
 function spansOf(machine: Machine, base: Int32Array): Span[] {

@@ -1,9 +1,10 @@
-import type { Boot, Machine } from '@trapframe/core'
-import { breadthFirst } from './breadth-first.js'
+import { type Boot, type Machine, MachineError } from '@trapframe/core'
+import { BreadthFirst } from './breadth-first.js'
+import { makeCheckpoint, requireSameSearch, searchKey } from './checkpoint.js'
 import { depthFirst } from './depth-first.js'
 import { Exploration, eventsOf, stepsOf } from './exploration.js'
+import { resultOf } from './make-result.js'
 import type { SearchOptions } from './options.js'
-import { pathOf } from './path.js'
 import type { SearchProgress, SearchResult } from './result.js'
 import { nearestLabel } from './symbol.js'
 
@@ -42,13 +43,30 @@ class Run {
   readonly #work: Generator<undefined, void>
   readonly #nameOf: (address: bigint) => string
   readonly #began = performance.now()
+  /** Null for a search depth first, which has no checkpoints. */
+  readonly #breadthFirst: BreadthFirst | null
+  readonly #key: string
+  /** Seconds that the search took before it was resumed. */
+  readonly #before: number
   #reported = this.#began
+  #saved = this.#began
 
   constructor(machine: Machine, boot: Boot, options: SearchOptions) {
     this.#options = options
     this.#exploration = new Exploration(machine, boot, options)
     this.#nameOf = options.nameOf ?? nearestLabel(boot.labels)
-    this.#work = strategyOf(this.#exploration, options)
+    const { strategy = 'breadth-first', resume, checkpoint } = options
+    if (strategy !== 'breadth-first' && (resume !== undefined || checkpoint !== undefined)) {
+      throw new MachineError('no-checkpoint', `a search ${strategy} has no checkpoints`, {
+        hint: 'search breadth first',
+      })
+    }
+    this.#key = searchKey(machine, options)
+    if (resume !== undefined) requireSameSearch(resume, this.#key)
+    this.#before = resume?.seconds ?? 0
+    machine.interchangeInHash(options.interchangeable ?? [])
+    this.#breadthFirst = strategy === 'breadth-first' ? new BreadthFirst(this.#exploration, resume) : null
+    this.#work = this.#breadthFirst?.run() ?? depthFirstOf(this.#exploration, options)
   }
 
   /** Goes on for about so many milliseconds. Whether there is more to do. */
@@ -58,59 +76,41 @@ class Run {
       for (let n = 0; n < SLICE; n++) if (this.#work.next().done === true) return false
       const now = performance.now()
       this.#report(now)
-      if (this.#mustStop(now)) return false
+      const { checkpoint } = this.#options
+      const stop = this.#mustStop(now)
+      if (checkpoint !== undefined && (stop || now - this.#saved >= checkpoint.everySeconds * 1000)) this.#save()
+      if (stop) return false
       if (now >= until) return true
     }
   }
 
   finish(): SearchResult {
     const exploration = this.#exploration
-    const seconds = (performance.now() - this.#began) / 1000
-    const { findings, passed, arrivals, duplicates, states } = exploration
-    const { bytes: visitedBytes } = exploration.statesSeen
-    const violations = findings.violations
-      .toSorted((a, b) => a.rank - b.rank || (a.violation.invariant < b.violation.invariant ? -1 : 1))
-      .map(({ violation: { invariant, message, cpu }, rip, rank, origin }) => ({
-        invariant,
-        message,
-        cpu,
-        rip,
-        label: this.#nameOf(rip),
-        events: eventsOf(rank),
-        steps: stepsOf(rank),
-        path: pathOf(exploration, exploration.wayOf(origin), this.#nameOf),
-      }))
-    const limits = [...findings.limits.values()].map(({ message, rip, origin }) => ({
-      message,
-      rip,
-      label: this.#nameOf(rip),
-      path: pathOf(exploration, exploration.wayOf(origin), this.#nameOf),
-    }))
-    exploration.machine.restore(exploration.start)
-    return {
-      states,
-      passed,
-      transitions: exploration.transitions,
-      depth: exploration.depth,
-      events: exploration.mostEvents,
-      complete: findings.stopped.size === 0,
-      stopped: [...findings.stopped],
-      seconds,
-      statesPerSecond: (states + passed) / seconds,
-      dedupeRate: arrivals === 0 ? 0 : duplicates / arrivals,
-      memory: {
-        visitedBytes,
-        waitingBytes: exploration.waitingBytes,
-        bytesPerState: (visitedBytes + exploration.waitingBytes) / states,
-      },
-      violations,
-      limits,
-      terminals: findings.terminals,
-      coverage: exploration.coverage.list(
-        exploration.events.map(({ name }) => name),
-        this.#nameOf,
-      ),
-    }
+    const { machine } = exploration
+    const result = resultOf(exploration, {
+      states: exploration.states,
+      visitedBytes: exploration.statesSeen.bytes,
+      seconds: this.#seconds(performance.now()),
+      nameOf: this.#nameOf,
+      wayOf: (origin) => exploration.wayOf(origin),
+    })
+    machine.interchangeInHash([])
+    machine.restore(exploration.start)
+    return result
+  }
+
+  /** Goes on to the end of the level, where a search can be resumed, and hands its state out. */
+  #save(): void {
+    const search = this.#breadthFirst!
+    while (search.level === null && this.#work.next().done !== true);
+    this.#saved = performance.now()
+    if (search.level === null) return
+    const checkpoint = makeCheckpoint(this.#key, search.level, [search.shard.save()], this.#seconds(this.#saved))
+    this.#options.checkpoint!.save(checkpoint)
+  }
+
+  #seconds(now: number): number {
+    return this.#before + (now - this.#began) / 1000
   }
 
   #mustStop(now: number): boolean {
@@ -141,20 +141,13 @@ class Run {
       steps: stepsOf(rank),
       waiting,
       violations: findings.count,
-      seconds: (now - this.#began) / 1000,
+      seconds: this.#seconds(now),
     }
   }
 }
 
-function strategyOf(exploration: Exploration, options: SearchOptions): Generator<undefined, void> {
-  switch (options.strategy) {
-    case 'depth-first':
-      return depthFirst(exploration, exploration.maxEvents)
-    case 'iterative-deepening':
-      return deepening(exploration)
-    default:
-      return breadthFirst(exploration)
-  }
+function depthFirstOf(exploration: Exploration, { strategy }: SearchOptions): Generator<undefined, void> {
+  return strategy === 'depth-first' ? depthFirst(exploration, exploration.maxEvents) : deepening(exploration)
 }
 
 /** Depth first with no event, then with one, and so on. */

@@ -104,8 +104,8 @@ export function stateGraph(machine: Machine, boot: Boot, options: SearchOptions,
       machine.restore(snapshot)
       const happening = choiceHappening(choice)
       const event = choiceEvent(choice)
-      const to = follow(choice, event === 0 ? made : made + 1)
       const name = happening > 0 ? choices.happeningName(happening) : event > 0 ? events[event - 1]!.name : null
+      const to = follow(choice, event === 0 ? made : made + 1)
       edges.push({ from: id, to, cpu: happening > 0 ? null : choiceCpu(choice), event: name })
     }
   }

@@ -104,15 +104,7 @@ export class StateTable {
     }
   }
 
-  #insert(
-    slot: number,
-    lo: number,
-    hi: number,
-    rank: number,
-    parentLo: number,
-    parentHi: number,
-    made: number,
-  ): void {
+  #insert(slot: number, lo: number, hi: number, rank: number, parentLo: number, parentHi: number, made: number): void {
     const at = this.size * ENTRY_WORDS
     if (at === this.#entries.length) this.#entries = doubled(this.#entries)
     const entries = this.#entries

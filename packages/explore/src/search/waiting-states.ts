@@ -17,22 +17,38 @@ export class Bucket {
 
   /** Adds a state of `count` words of `words`, from `from` on. */
   add(lo: number, hi: number, words: Int32Array, from: number, count: number): void {
-    const at = this.used
-    const end = at + RECORD_HEADER + count
-    if (end > this.data.length) {
-      const larger = new Int32Array(Math.max(this.data.length * 2, end))
-      larger.set(this.data.subarray(0, at))
-      this.data = larger
-    }
+    const at = this.#room(RECORD_HEADER + count)
     const { data } = this
     data[at] = count
     data[at + 1] = lo
     data[at + 2] = hi
     for (let i = 0; i < count; i++) data[at + RECORD_HEADER + i] = words[from + i]!
+  }
+
+  /** Adds a header and `count` words. */
+  append(header: readonly number[], words: Int32Array, count: number): void {
+    const at = this.#room(header.length + count)
+    this.data.set(header, at)
+    for (let i = 0; i < count; i++) this.data[at + header.length + i] = words[i]!
+  }
+
+  /** Makes room for one more of so many words; returns where. */
+  #room(count: number): number {
+    const at = this.used
+    const end = at + count
+    if (end > this.data.length) {
+      const larger = new Int32Array(Math.max(this.data.length * 2, end))
+      larger.set(this.data.subarray(0, at))
+      this.data = larger
+    }
     this.used = end
     this.count++
+    return at
   }
 }
+
+/** Packed states by the number of steps that led to them, as data. */
+export type Buckets = readonly (readonly [steps: number, records: Int32Array])[]
 
 /** States that wait to be expanded, by the number of steps that led to them. */
 export class WaitingStates {
@@ -77,8 +93,10 @@ export class WaitingStates {
     return -1
   }
 
-  /** All buckets, by steps. */
-  buckets(): readonly (readonly [steps: number, bucket: Bucket])[] {
-    return [...this.#bySteps].sort(([a], [b]) => a - b)
+  /** All of them, by steps. */
+  save(): Buckets {
+    return [...this.#bySteps]
+      .sort(([a], [b]) => a - b)
+      .map(([steps, { data, used }]) => [steps, data.slice(0, used)] as const)
   }
 }

@@ -1,5 +1,5 @@
 import { type Cpu, type Machine, type RegionDeclaration, store64 } from '@trapframe/core'
-import { type SharedVariable, shared } from './layout.js'
+import { OWN_REGS, own, type SharedVariable, shared } from './layout.js'
 
 /** What is asked after every step, in a word of each CPU's flat state: 1 once the CPU has acknowledged. */
 export const CONTAINED_REGION: RegionDeclaration = { name: 'kexec/contained', scope: 'cpu', bytes: 8, version: 1 }
@@ -15,6 +15,11 @@ export function isContained(cpu: Cpu): boolean {
 
 export function setContained(cpu: Cpu): void {
   cpu.words[slotOf(cpu.machine, CONTAINED_REGION)] = 1
+}
+
+/** Whether a CPU has entered the crash handler, or crashes itself: the registers of its note are settled. */
+export function isStopping({ machine, id }: Cpu): boolean {
+  return isPlaced(machine) && machine.space(0n).read64(own(id) + BigInt(OWN_REGS)) !== 0n
 }
 
 export const isPlaced = (machine: Machine): boolean => machine.words[slotOf(machine, PLACED_REGION)] !== 0

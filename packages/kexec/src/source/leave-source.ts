@@ -75,9 +75,10 @@ kexec_cet_off:
 .off:
     ret`
 
-/** What #MC does in the end: the only instruction in its page's corner that leaves MCIP set. */
+/** What #MC does in the end. It leaves MCIP set, and a second one shuts the CPU down. */
 export const TRAP_NOP_SOURCE = `
 trap_nop:
+    endbr64
     iretq`
 
 /**

@@ -1,5 +1,5 @@
 import type { HostChecks } from '../host-checks.js'
-import { IDT_GS } from '../segment/gs.js'
+import { FRED_GS, IDT_GS } from '../segment/gs.js'
 
 /** A hypervisor that has lost one of its checks: what a run over malformed guests must find, or it shows nothing (P6). */
 export interface Defect {
@@ -39,8 +39,8 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: 'gs-swap',
-    about: 'the exchange of GS bases between guest kernel and guest user is forgotten',
-    checks: { gs: () => ({ ...IDT_GS, setActive: () => {} }) },
+    about: 'half of the exchange of GS bases between guest kernel and guest user is forgotten under FRED (P2, P3)',
+    checks: { gs: (delivery) => (delivery === 'fred' ? { ...FRED_GS, setActive: () => {} } : IDT_GS) },
   },
   {
     name: 'rpl',

@@ -39,12 +39,12 @@ const isForeign = (value: unknown): boolean =>
   typeof value === 'bigint' && (BigInt.asUintN(64, value) >> 32n) % 0x1_0000n === BigInt(FOREIGN)
 
 /** @throws Violation where a guest sees what is another vCPU's */
-export function checkSeen(seen: Observed | null): void {
+export function checkSeen(guest: PvGuest, seen: Observed | null): void {
   const name = Object.keys(seen ?? {}).find((field) => isForeign(seen![field]))
-  if (name !== undefined) throw new Violation(`the guest sees a value of another vCPU: ${name}`)
+  if (name !== undefined) throw new Violation(`the guest sees a value of another vCPU: ${name}`, guest)
 }
 
 /** The same for answers to hypercalls. */
-export function checkAnswers(answers: readonly (bigint | string)[]): void {
-  if (answers.some(isForeign)) throw new Violation('a hypercall gave the guest a value of another vCPU')
+export function checkAnswers(guest: PvGuest, answers: readonly (bigint | string)[]): void {
+  if (answers.some(isForeign)) throw new Violation('a hypercall gave the guest a value of another vCPU', guest)
 }

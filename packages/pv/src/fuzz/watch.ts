@@ -1,4 +1,17 @@
-import { type Cpu, FS_BASE, GS_BASE, IF, IOPL, KERNEL_GS_BASE, PAGE_SIZE, PAGE_USER, RFLAGS, RIP, type Snapshot, VM } from '@trapframe/core'
+import {
+  type Cpu,
+  FS_BASE,
+  GS_BASE,
+  IF,
+  IOPL,
+  KERNEL_GS_BASE,
+  PAGE_SIZE,
+  PAGE_USER,
+  RFLAGS,
+  RIP,
+  type Snapshot,
+  VM,
+} from '@trapframe/core'
 import { gdtBase, guestUserRegs, LDT_SELECTOR, PER_CPU, vcpuOf } from '@trapframe/xen'
 import type { PvGuest } from '../guest/pv-guest.js'
 import { FOREIGN } from '../promise/scheduling.js'
@@ -6,9 +19,12 @@ import { HYPERVISOR_VIRT_END, HYPERVISOR_VIRT_START } from '../virtual-range.js'
 
 /** What no guest may bring about. */
 export class Violation extends Error {
-  constructor(what: string) {
+  /** The delivery of the hypervisor that it has happened to. */
+  readonly delivery: 'idt' | 'fred'
+  constructor(what: string, { boot }: PvGuest) {
     super(what)
     this.name = 'Violation'
+    this.delivery = boot.delivery === 'fred' ? 'fred' : 'idt'
   }
 }
 
@@ -17,7 +33,7 @@ const HIGH_START = Number(HYPERVISOR_VIRT_START >> 32n)
 const HIGH_END = Number(HYPERVISOR_VIRT_END >> 32n)
 const STACK_MASK = ~0x7fffn
 /** Steps of Xen on behalf of one event of a guest, at most. */
-const LONGEST_IN_XEN = 12_000
+const LONGEST_IN_XEN = 3000
 const BASES = [
   ['FS', FS_BASE],
   ['GS', GS_BASE],
@@ -61,16 +77,22 @@ export class Watch {
     if (cpu.cpl === 3) {
       this.#inXen = 0
       const flags = words[RFLAGS]!
-      if ((flags & (IF | IOPL | VM)) !== IF) throw new Violation(`the guest runs with RFLAGS 0x${(flags >>> 0).toString(16)}`)
+      if ((flags & (IF | IOPL | VM)) !== IF)
+        throw this.#violation(`the guest runs with RFLAGS 0x${(flags >>> 0).toString(16)}`)
       for (const [name, slot] of BASES) {
-        if ((words[slot + 1]! & 0xffff) === FOREIGN) throw new Violation(`${name} base is that of another vCPU`)
+        if ((words[slot + 1]! & 0xffff) === FOREIGN) throw this.#violation(`${name} base is that of another vCPU`)
       }
       return
     }
     const high = words[RIP + 1]! >>> 0
-    if (cpu.cpl !== 0) throw new Violation(`ring ${cpu.cpl} at 0x${cpu.rip.toString(16)}`)
-    if (high < HIGH_START || high >= HIGH_END) throw new Violation(`ring 0 at 0x${cpu.rip.toString(16)}, outside of Xen's code`)
-    if (++this.#inXen > LONGEST_IN_XEN) throw new Violation('Xen does not come back to the guest')
+    if (cpu.cpl !== 0) throw this.#violation(`ring ${cpu.cpl} at 0x${cpu.rip.toString(16)}`)
+    if (high < HIGH_START || high >= HIGH_END)
+      throw this.#violation(`ring 0 at 0x${cpu.rip.toString(16)}, outside of Xen's code`)
+    if (++this.#inXen > LONGEST_IN_XEN) throw this.#violation('Xen does not come back to the guest')
+  }
+
+  #violation(what: string): Violation {
+    return new Violation(what, this.#guest)
   }
 
   /** To be called before a case. */
@@ -81,11 +103,11 @@ export class Watch {
   /** To be called after a case. @throws Violation */
   check(): void {
     const panic = this.#guest.log.findIndex((line) => line.startsWith('Panic on CPU'))
-    if (panic >= 0) throw new Violation(`Xen panics: ${this.#guest.log.slice(panic + 1, panic + 3).join(' ')}`)
+    if (panic >= 0) throw this.#violation(`Xen panics: ${this.#guest.log.slice(panic + 1, panic + 3).join(' ')}`)
     this.#checkMemory()
     this.#checkMappings()
     for (const [cpu, words] of this.#others) {
-      if (cpu.words.some((word, i) => word !== words[i])) throw new Violation(`CPU ${cpu.id} has changed`)
+      if (cpu.words.some((word, i) => word !== words[i])) throw this.#violation(`CPU ${cpu.id} has changed`)
     }
   }
 
@@ -97,7 +119,7 @@ export class Watch {
       for (let i = 0; i < now.words.length; i++) {
         if (now.words[i] === before.words[i] || (index === this.#gdt && isXensToWrite(i))) continue
         const at = BigInt(memory.pageNumber(index)) * PAGE + BigInt(4 * i)
-        throw new Violation(`Xen's memory has changed, physical 0x${at.toString(16)}`)
+        throw this.#violation(`Xen's memory has changed, physical 0x${at.toString(16)}`)
       }
     }
   }
@@ -109,7 +131,7 @@ export class Watch {
     if (now === before) return
     for (const [page, entry] of now) {
       if (before?.get(page) === entry || BigInt(page) * PAGE < HYPERVISOR_VIRT_START) continue
-      if ((entry & PAGE_USER) !== 0) throw new Violation(`page 0x${page.toString(16)} of Xen's range is the guest's`)
+      if ((entry & PAGE_USER) !== 0) throw this.#violation(`page 0x${page.toString(16)} of Xen's range is the guest's`)
     }
   }
 

@@ -70,6 +70,8 @@ export class PvGuest {
   readonly layout: CpuInfoLayout
   /** What Xen has logged since the guest was booted or {@link forgetLog} was called. */
   readonly log: string[] = []
+  /** Steps that anything the guest does takes at most. */
+  stepLimit = STEP_LIMIT
   /** Told after every step that {@link run} has made. */
   afterStep: ((cpu: Cpu) => void) | null = null
 
@@ -166,7 +168,7 @@ export class PvGuest {
     const endLo = end === null ? -1 : Number(end)
     const logged = log.length
     let level = cpu.cpl
-    for (let i = 0; i < STEP_LIMIT; i++) {
+    for (let i = 0; i < this.stepLimit; i++) {
       const result = machine.step()
       this.afterStep?.(cpu)
       const now = cpu.cpl
@@ -185,7 +187,7 @@ export class PvGuest {
       if (result === 'idle') return { kind: 'stuck', why: this.#whyIdle() }
       level = now
     }
-    return { kind: 'stuck', why: `nothing came of it in ${STEP_LIMIT} steps: RIP 0x${cpu.rip.toString(16)}` }
+    return { kind: 'stuck', why: `nothing came of it in ${this.stepLimit} steps: RIP 0x${cpu.rip.toString(16)}` }
   }
 
   /** How the guest ended, where it can be told that it did. */

@@ -57,11 +57,7 @@ export interface Listener {
  *
  * @returns the moments that differ
  */
-export function compareDeliveries(
-  pair: GuestPair,
-  program: GuestProgram,
-  told: Listener = {},
-): readonly Divergence[] {
+export function compareDeliveries(pair: GuestPair, program: GuestProgram, told: Listener = {}): readonly Divergence[] {
   const runs = { idt: new ProgramRun(pair.idt, program), fred: new ProgramRun(pair.fred, program) }
   told.answered?.('idt', runs.idt.answers)
   told.answered?.('fred', runs.fred.answers)

@@ -139,6 +139,7 @@ const aboutSyscall = (moment: Moment): boolean =>
 const containsSyscall = ({ program }: Moment): boolean => program.code.some((text) => text.includes('syscall'))
 const containsSysenter = ({ program }: Moment): boolean => program.code.some((text) => text.includes('sysenter'))
 
+/** The kinds of differences between deliveries that a guest can see, with a test for each. */
 export const KINDS: readonly Kind[] = [
   {
     number: 1,
@@ -227,7 +228,8 @@ export const KINDS: readonly Kind[] = [
       const pair = numbers(difference)
       if (pair === null || !aboutSyscall(moment)) return false
       const { field } = difference
-      if (inFrame(field, 'rflags') || field === 'crash.rflags') return (pair.idt ^ pair.fred) === bits(DF) && (pair.idt & bits(DF)) !== 0n
+      if (inFrame(field, 'rflags') || field === 'crash.rflags')
+        return (pair.idt ^ pair.fred) === bits(DF) && (pair.idt & bits(DF)) !== 0n
       const changed = pair.idt ^ pair.fred
       return ['rflags', 'regs.r11'].includes(field) && (changed & ~bits(DF) & pair.idt) === 0n
     },
@@ -312,8 +314,7 @@ export const KINDS: readonly Kind[] = [
       if (pair === null || moment.left.rsp < HIGH_32 || codeSizeOf(Number(moment.left.cs)) !== 32) return false
       return difference.field === 'faultAddress' || pair.fred === (pair.idt & LOW_32)
     },
-    turns: (moment) =>
-      moment.left.rsp >= HIGH_32 && codeSizeOf(Number(moment.left.cs)) === 32 && !sameEntry(moment),
+    turns: (moment) => moment.left.rsp >= HIGH_32 && codeSizeOf(Number(moment.left.cs)) === 32 && !sameEntry(moment),
   },
 ]
 
@@ -323,8 +324,7 @@ const refusedInt80 = (seen: Observed | null): boolean => entryOf(seen) === GP &&
 /** A frame whose RIP is not canonical: FRED complains of that, the IDT of a selector. */
 const checksRipFirst = ({ left, idt, fred }: Moment): boolean =>
   !canonical(left.rip) &&
-  [NP, GP, SS].includes(entryOf(idt)) &&
-  code(idt) !== 0n &&
+  ([NP, GP, SS].includes(entryOf(idt)) ? code(idt) !== 0n : entryOf(idt) === PF) &&
   entryOf(fred) === GP &&
   code(fred) === 0n
 

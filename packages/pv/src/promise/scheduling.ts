@@ -1,18 +1,8 @@
-import {
-  type Cpu,
-  CR2,
-  DR,
-  DR7,
-  FS_BASE,
-  GS_BASE,
-  KERNEL_GS_BASE,
-  pendInterrupt,
-  writeMsr,
-} from '@trapframe/core'
+import { type Cpu, CR2, DR, DR7, FS_BASE, GS_BASE, KERNEL_GS_BASE, pendInterrupt, writeMsr } from '@trapframe/core'
 import { raiseSoftirq, SCHEDULE_SOFTIRQ, VCPU_RUNNABLE, vcpuOf } from '@trapframe/xen'
+import type { PvContext } from '../context.js'
 import { GuestStopped, type PvGuest } from '../guest/pv-guest.js'
 import { outsideCall } from '../outside-call.js'
-import type { PvContext } from '../context.js'
 import { getGuestContext, setGuestContext } from '../state/guest-context.js'
 
 /** A vCPU that is taken off its CPU and comes back, with another one in between that leaves a mark in whatever it can. */

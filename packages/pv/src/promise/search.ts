@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { guestPrograms } from './arbitrary.js'
 import type { Divergence } from './compare.js'
-import { type Kind, KINDS } from './kinds.js'
+import { KINDS, type Kind } from './kinds.js'
 import { printProgram } from './print.js'
 import type { GuestProgram } from './program.js'
 
@@ -16,6 +16,7 @@ export interface FoundKind {
   readonly divergence: Divergence
 }
 
+/** Where random programs come from, and how many there are. */
 export interface SearchOptions {
   readonly seed: number
   /** Programs that are tried before a kind counts as not found. */
@@ -67,3 +68,18 @@ const ATTEMPTS = 3
 
 /** How much there is to read of a program, and of what is unusual about its start. */
 const sizeOf = (program: GuestProgram): number => printProgram(program).join('').length
+
+/** Whether a moment shows what the promise of revision `rfc` does not leave out: anything but what the CPU itself shows. */
+export const breaksPromise = ({ kinds, unexplained }: Divergence): boolean =>
+  unexplained.length > 0 || kinds.some(({ byTheCpu }) => byTheCpu !== true)
+
+/** Runs random programs until one tells the deliveries apart, and shrinks that one; null where none does (P1). */
+export function searchBrokenPromise(
+  compare: Comparison,
+  { seed, programs }: SearchOptions,
+): { readonly program: GuestProgram; readonly divergence: Divergence } | null {
+  const property = fc.property(guestPrograms, (program) => !compare(program).some(breaksPromise))
+  const program = fc.check(property, { seed, numRuns: programs }).counterexample?.[0]
+  if (program === undefined) return null
+  return { program, divergence: compare(program).find(breaksPromise)! }
+}

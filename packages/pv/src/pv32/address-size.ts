@@ -9,6 +9,7 @@ export type Pv32Domain = 'dom0' | 'domU'
 /** 0, or an error number and what is behind it. */
 export type Pv32Answer = { readonly result: 0 } | { readonly result: number; readonly reason: string }
 
+/** The error number of an operation that this Xen does not support, as hypercalls return it. */
 export const EOPNOTSUPP = -95
 
 const SHIM = 'run it under PVShim, a Xen that uses neither FRED nor CET'

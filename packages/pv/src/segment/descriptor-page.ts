@@ -1,5 +1,6 @@
 import { PAGE_SIZE, PAGE_WRITABLE } from '@trapframe/core'
 import { isCompat, type PvContext } from '../context.js'
+import { readDescriptor, writeDescriptor } from './guest-frame.js'
 
 const PAGE = BigInt(PAGE_SIZE)
 const DESCRIPTOR_BYTES = 8
@@ -13,10 +14,10 @@ export function takeDescriptorPage(context: PvContext, physical: bigint): boolea
   if (!checks.isGuestFrame(cpu, physical) || (cpu.space.flagsAt(physical) & PAGE_WRITABLE) !== 0) return false
   if (!checks.auditsPages) return true
   for (let offset = 0n; offset < PAGE; offset += BigInt(DESCRIPTOR_BYTES)) {
-    const descriptor = cpu.space.read64(physical + offset)
+    const descriptor = readDescriptor(cpu, physical + offset)
     const audited = checks.audit(descriptor, isCompat(context))
     if (audited === null) return false
-    if (audited !== descriptor) cpu.space.write64(physical + offset, audited)
+    if (audited !== descriptor) writeDescriptor(cpu, physical + offset, audited)
   }
   return true
 }

@@ -7,3 +7,12 @@ export function isGuestFrame(cpu: Cpu, physical: bigint): boolean {
   const page = physical & ~(PAGE - 1n)
   return (cpu.space.flagsAt(page) & PAGE_USER) !== 0 && cpu.space.physicalAt(page) === page
 }
+
+/** A descriptor in physical memory, as Xen maps a page of the guest's for itself. */
+export function readDescriptor({ machine: { memory } }: Cpu, physical: bigint): bigint {
+  return memory.frames[memory.indexOf(Number(physical / PAGE))]!.view.getBigUint64(Number(physical % PAGE), true)
+}
+
+export function writeDescriptor({ machine: { memory } }: Cpu, physical: bigint, descriptor: bigint): void {
+  memory.writable(memory.indexOf(Number(physical / PAGE))).view.setBigUint64(Number(physical % PAGE), descriptor, true)
+}

@@ -5,6 +5,7 @@ import { loadGuest, storeGuest } from '../guest-memory.js'
 import { reading } from '../hypercall/callbacks.js'
 import { EINVAL, ENOSYS, type Hypercall } from '../hypercall/hypercall.js'
 import { takeDescriptorPage } from './descriptor-page.js'
+import { writeDescriptor } from './guest-frame.js'
 import { setLdt } from './ldt.js'
 import { setSegmentBase } from './segment-base.js'
 
@@ -72,7 +73,7 @@ export function updateDescriptor(context: PvContext, address: bigint, descriptor
   const audited = checks.audit(descriptor, isCompat(context))
   if ((address & (DESCRIPTOR_BYTES - 1n)) !== 0n || audited === null || !checks.isGuestFrame(cpu, address))
     return EINVAL
-  cpu.space.write64(address, audited)
+  writeDescriptor(cpu, address, audited)
   return 0
 }
 

@@ -15,4 +15,11 @@ export { KIND_NUMBERS, KINDS, type Kind } from '../promise/kinds.js'
 export type { Observed } from '../promise/observe.js'
 export { place, printDifferences, printProgram } from '../promise/print.js'
 export type { GuestProgram, ProgramStart, SetUpStep } from '../promise/program.js'
-export { type Comparison, type FoundKind, type SearchOptions, searchKinds } from '../promise/search.js'
+export {
+  breaksPromise,
+  type Comparison,
+  type FoundKind,
+  type SearchOptions,
+  searchBrokenPromise,
+  searchKinds,
+} from '../promise/search.js'

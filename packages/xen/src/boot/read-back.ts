@@ -1,4 +1,15 @@
-import { type Cpu, GDTR, IDTR, LDTR, type Segment, TABLE_LIMIT, TR, tssIstOffset, tssRspOffset } from '@trapframe/core'
+import {
+  type AddressSpace,
+  type Cpu,
+  GDTR,
+  IDTR,
+  LDTR,
+  type Segment,
+  TABLE_LIMIT,
+  TR,
+  tssIstOffset,
+  tssRspOffset,
+} from '@trapframe/core'
 import { readVariable } from './init-data.js'
 import { readDeliveryMsrs } from './msrs.js'
 
@@ -19,10 +30,13 @@ const CR4_BITS: readonly (readonly [bit: number, name: string])[] = [
 const RINGS = [0, 1, 2] as const
 const IST = [1, 2, 3, 4, 5, 6, 7] as const
 
+/** Xen's memory as Xen has it, whatever the page tables that the CPU uses now map of it. */
+const xenSpace = (cpu: Cpu): AddressSpace => cpu.machine.space(0n)
+
 /** What a boot left in a CPU and in the boot's variables, as it is now. */
 export function readBack(cpu: Cpu): Readonly<Record<string, unknown>> {
   return {
-    pv32: readVariable(cpu.space, 'opt_pv32') === 1,
+    pv32: readVariable(xenSpace(cpu), 'opt_pv32') === 1,
     cr4: cpu.cr4,
     cr4Bits: CR4_BITS.filter(([bit]) => ((cpu.cr4 >> BigInt(bit)) & 1n) === 1n).map(([, name]) => name),
     msrs: readDeliveryMsrs(cpu),
@@ -51,7 +65,7 @@ function readTss(cpu: Cpu): Readonly<Record<string, bigint>> {
   const segment = readSystemSegment(cpu.segment(TR))
   const field = (name: string, offset: number): readonly [string, bigint] => [
     name,
-    cpu.space.read64(segment.base! + BigInt(offset)),
+    xenSpace(cpu).read64(segment.base! + BigInt(offset)),
   ]
   return {
     ...segment,

@@ -72,7 +72,12 @@ export const TIME_INJECTION = injectionVerb({
 /** `{ event: pf, address: 0x500000 }`: the page is not there for one step. An instruction that needs it faults. */
 export const PAGE_FAULT_INJECTION = injectionVerb({
   summary: 'a page is not there for one step: address',
-  schema: z.strictObject({ address: z.bigint().gte(0n).lt(1n << 64n) }),
+  schema: z.strictObject({
+    address: z
+      .bigint()
+      .gte(0n)
+      .lt(1n << 64n),
+  }),
   describe: ({ address }) => `#PF ${(address & ~0xfffn).toString(16)}`,
   inject: (cpu, { address }) => pageFaultEvent(address).inject(cpu),
 })
