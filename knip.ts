@@ -15,6 +15,8 @@ const config: KnipConfig = {
     site: {
       entry: ['build.mjs', '.vitepress/config.ts', '.vitepress/theme/index.ts'],
       project: ['*.mjs', '.vitepress/**/*.ts'],
+      // site/api.mjs names it to typedoc
+      ignoreDependencies: ['typedoc-plugin-markdown'],
     },
     'packages/*': {
       entry: ['src/index.ts', 'src/testing/index.ts', 'src/bin.ts', 'src/html/page/main.ts', ...tests],

@@ -95,9 +95,9 @@ function played(page, folder, { text, line }) {
       )
       status = done.status ?? 1
       if (error || signal) problems.push(`${page}:${line}  ${command}: ${error?.message ?? signal}`)
-      // A command that fails is shown together with its exit code.
-      const asked = steps[at + 1]?.startsWith('$ echo $?')
-      if (status > 0 && !asked) problems.push(`${page}:${line}  ${command}: exit code ${status}\n${stdout}`)
+      // 1 is a verdict; a mistake is shown together with its exit code, and a defect never.
+      const asked = status < 70 && steps[at + 1]?.startsWith('$ echo $?')
+      if (status > 1 && !asked) problems.push(`${page}:${line}  ${command}: exit code ${status}\n${stdout}`)
       const printed = stdout.replace(/^\n+|\s+$/g, '').replaceAll(folder, '.')
       const fits = shown.length > 0 && pattern(shown.join('\n')).test(steady(printed))
       if (!fits && shown.includes('…'))

@@ -63,7 +63,7 @@ function compare(expected, printed, where) {
   let next = 0
   for (const line of expected.split('\n')) {
     if (line.trim() === '' || line.trim() === '…') continue
-    const pattern = new RegExp(`^${squeezed(line).split('…').map(escaped).join('.*')}$`)
+    const pattern = new RegExp(`^${squeezed(line).split(/ ?… ?/).map(escaped).join('.*')}$`)
     const at = lines.findIndex((one, i) => i >= next && pattern.test(one))
     if (at < 0) throw new Error(`${where}: this line was not printed: ${line}\nwhat was printed:\n${printed}`)
     next = at + 1

@@ -20,5 +20,5 @@ export const layers = {
 /** What the tests of every package may import besides. */
 export const inTests = ['core', 'isa']
 
-/** What the tests of one package may import beyond that: those of PV guests run on both deliveries. */
-export const inTestsOf = { pv: ['idt', 'fred'] }
+/** What the tests of one package may import beyond that: those of PV guests and of kexec run on both deliveries. */
+export const inTestsOf = { pv: ['idt', 'fred'], kexec: ['idt', 'fred'] }

@@ -333,8 +333,5 @@ const pageFaultAtZero = (seen: Observed | null): boolean =>
 
 const canonical = (address: bigint): boolean => BigInt.asUintN(64, BigInt.asIntN(48, address)) === address
 
-/** The kinds that revision `rfc` cannot take back. */
-export const KEPT_BY_THE_CPU: readonly Kind[] = KINDS.filter(({ byTheCpu }) => byTheCpu === true)
-
 /** Numbers of all kinds. */
 export const KIND_NUMBERS: readonly number[] = [...new Set(KINDS.map(({ number }) => number))]
