@@ -61,7 +61,7 @@ the CPU preset \`panther-lake\`, kind 14 on \`zen6\`. Compared is all that the g
 selectors, what Xen tells it, memory.
 
 In revision \`rfc\` the same programs show nothing but what the CPU itself shows (${byTheCpu()}), which no hypervisor can take back: a
-test holds the model to that. Each kind is one member of \`Differences\` in the package \`@trapframe/xen\`; how a kind is told from what is seen stands in
+test holds the model to that. What Xen decides about a kind is in \`Differences\` of the package \`@trapframe/xen\`; how a kind is told from what is seen stands in
 \`packages/pv/src/promise/kinds.ts\`.
 
 Every program starts by an iret hypercall and ends at \`int 0xf1\`. Names such as \`code\` and \`kstack\` are places in the guest's memory. Kinds 1 and 2

@@ -38,7 +38,9 @@ export async function examineSchemas(config: LoadedConfig, plugins: readonly Plu
       const message = `${name} is up to date; it does not have the words of plugins`
       return { what: 'schema', health: 'good', message }
     }
-    const hint = `trapframe schema > ${name}, with --plugin for each plugin`
+    const hint = path.includes('node_modules')
+      ? 'it is of another @trapframe/cli than the one that runs: npm install @trapframe/cli'
+      : `trapframe schema > ${name}, with --plugin for each plugin`
     return { what: 'schema', health: 'bad', message: `${name} is of another version`, hint }
   })
 }

@@ -59,6 +59,7 @@ export function runCell(prepared: PreparedCell, options: RunOptions = {}): Finis
   const history: Step[] = []
   const violations: Violation[] = []
   const trace: TraceEntry[] = []
+  const invariants = judgedInvariants(prepared)
   const observers = [recorder.observer, ...expectations.flatMap(({ check }) => check.observer ?? [])]
   if (options.watcher !== undefined) observers.push(options.watcher.observer)
   const release = observers.map((observer) => machine.observe(observer))
@@ -69,7 +70,7 @@ export function runCell(prepared: PreparedCell, options: RunOptions = {}): Finis
   let taken = 0
   try {
     // What the boot has done is not a step of the run.
-    checkInvariants(machine, boot)
+    checkInvariants(machine, boot, invariants)
     for (const cpu of machine.cpus) moments.arrived(cpu)
     let last = machine.cpus.length - 1
     while (taken < scenario.steps) {
@@ -92,7 +93,7 @@ export function runCell(prepared: PreparedCell, options: RunOptions = {}): Finis
       const entry = recorder.end(kind, injected, source)
       if (options.history) history.push(entry)
       options.watcher?.stepped(entry, cpu)
-      for (const { invariant, message, cpu: id } of checkInvariants(machine, boot)) {
+      for (const { invariant, message, cpu: id } of checkInvariants(machine, boot, invariants)) {
         // Reports want the first of each, and some more.
         if (violations.length > MOST_VIOLATIONS && violations.some((one) => one.invariant === invariant)) continue
         violations.push({ invariant, message, cpu: id, step: number })
@@ -117,13 +118,22 @@ export function runCell(prepared: PreparedCell, options: RunOptions = {}): Finis
     history,
     deliveries: recorder.deliveries,
     violations,
-    invariants: machine.contributions(INVARIANTS).map(({ name }) => name),
+    invariants,
     log: [...boot.log, ...recorder.log],
     trace,
     nameOf,
     regionOf,
   }
   return { run, missed: moments.missed() }
+}
+
+/** Names of the invariants that a run judges: those of every run, and those that its expectations are about. */
+function judgedInvariants({ machine, expectations }: PreparedCell): readonly string[] {
+  const wanted = new Set(expectations.flatMap(({ check }) => check.invariants ?? []))
+  return machine
+    .contributions(INVARIANTS)
+    .filter(({ name, value }) => value.onRequest !== true || wanted.has(name))
+    .map(({ name }) => name)
 }
 
 const MOST_VIOLATIONS = 10_000

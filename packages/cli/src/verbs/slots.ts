@@ -43,6 +43,8 @@ export interface Check {
   readonly observer?: Observer
   /** The run must record its trace. */
   readonly trace?: boolean
+  /** Invariants that the run must judge, though it would not by itself. */
+  readonly invariants?: readonly string[]
   /** Judges the finished run. */
   verdict(run: CellRun): Verdict
 }

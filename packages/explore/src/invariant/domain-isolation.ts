@@ -9,6 +9,7 @@ import { hex } from './place.js'
  */
 export const DOMAIN_ISOLATION: Invariant = {
   name: 'domain-isolation',
+  onRequest: true,
   summary: 'a domain’s memory is written by its own ring 3 code and by the host only',
   local: true,
   check({ boot, cpu, notes }) {

@@ -8,6 +8,7 @@ import { hex } from './place.js'
  */
 export const GS_BASES: Invariant = {
   name: 'gs',
+  onRequest: true,
   summary: 'ring 0 uses GS with a base of its own only',
   local: true,
   check({ boot, cpu, notes }) {

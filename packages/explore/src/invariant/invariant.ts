@@ -50,6 +50,11 @@ export interface Invariant {
    * out, it is asked after every step for every CPU, and may look at anything.
    */
   readonly local?: boolean
+  /**
+   * Asked only by a search, and by a run whose scenario names it: of a run that is about something else it would tell what
+   * the run shows anyway, or what it means to show.
+   */
+  readonly onRequest?: boolean
   check(context: InvariantContext): Violation | null
 }
 

@@ -9,6 +9,7 @@ import { hex } from './place.js'
  */
 export const NMI_CONTAINMENT: Invariant = {
   name: 'nmi-containment',
+  onRequest: true,
   summary: 'a contained CPU stays where it may be, and what it left is not written',
   local: true,
   check({ machine, boot, cpu, notes }) {

@@ -30,6 +30,7 @@ const SEGMENTS: readonly (readonly [name: string, number: SegmentNumber])[] = [
  */
 export const NO_ESCALATION: Invariant = {
   name: 'no-escalation',
+  onRequest: true,
   summary: 'ring 3 never starts with ring 0’s GS base, stack or selectors',
   local: true,
   check(context) {

@@ -11,6 +11,7 @@ import { hex } from './place.js'
  */
 export const RETURN_IDENTITY: Invariant = {
   name: 'return-identity',
+  onRequest: true,
   summary: 'what an interrupt, NMI, #MC or #DB returns to is what it interrupted',
   local: true,
   check({ cpu, returned }) {

@@ -8,6 +8,7 @@ import { hex } from './place.js'
  */
 export const SHADOW_STACK_CONSISTENCY: Invariant = {
   name: 'shadow-stack',
+  onRequest: true,
   summary: 'SSP is in a shadow stack after a delivery, and back where it was after the return',
   local: true,
   check({ cpu, delivered, returned }) {

@@ -43,7 +43,7 @@ export function readGuestMsr({ cpu, checks }: PvContext, index: number): bigint 
 
 /** Writes an MSR; false where the guest has none, or may not have the value. */
 export function writeGuestMsr(context: PvContext, index: number, value: bigint): boolean {
-  const { cpu, vcpu, checks } = context
+  const { cpu, vcpu, pv, checks } = context
   switch (index) {
     case IA32_FS_BASE:
       if (!checks.canonical(cpu, value)) return false
@@ -62,7 +62,9 @@ export function writeGuestMsr(context: PvContext, index: number, value: bigint):
       // Nothing can be changed, but what it holds may be written back.
       return value === readGuestMsr(context, index)
     case IA32_TSC_AUX:
-      return accepted(() => writeMsr(cpu, index, value))
+      if (!accepted(() => writeMsr(cpu, index, value))) return false
+      pv.set('tsc_aux', value)
+      return true
     default:
       return false
   }

@@ -75,6 +75,8 @@ const GATE_OF_INT80 = 0x402n
 const GATE = 2n
 const HIGH_48 = ~0xffffn
 const NUL = 3n
+/** The same in either half of a quadword. */
+const NUL_IN_HALVES = 0x3_0000_0003n
 const LOW_32 = 0xffff_ffffn
 const HIGH_32 = 1n << 32n
 const DATA_SEGMENTS: readonly string[] = ['gs', 'ds', 'es', 'fs']
@@ -140,6 +142,18 @@ const containsSyscall = ({ program }: Moment): boolean => program.code.some((tex
 const containsSysenter = ({ program }: Moment): boolean => program.code.some((text) => text.includes('sysenter'))
 
 /** The kinds of differences between deliveries that a guest can see, with a test for each. */
+const canonical = (address: bigint): boolean => BigInt.asUintN(64, BigInt.asIntN(48, address)) === address
+
+/**
+ * A frame whose RIP is not canonical: FRED complains of that, the IDT of a selector, for which it may have brought in and
+ * audited a page of the LDT.
+ */
+const checksRipFirst = ({ left, idt, fred }: Moment): boolean =>
+  !canonical(left.rip) &&
+  ([NP, GP, SS].includes(entryOf(idt)) ? code(idt) !== 0n : entryOf(idt) === PF) &&
+  entryOf(fred) === GP &&
+  code(fred) === 0n
+
 export const KINDS: readonly Kind[] = [
   {
     number: 1,
@@ -246,9 +260,20 @@ export const KINDS: readonly Kind[] = [
     number: 9,
     about: 'a NUL selector 1 to 3 in GS, DS, ES or FS survives a return to ring 3 under FRED',
     byTheCpu: true,
-    shows(difference) {
+    shows(difference, moment) {
       const pair = numbers(difference)
-      return DATA_SEGMENTS.includes(difference.field) && pair !== null && pair.idt === 0n && pair.fred <= NUL
+      if (
+        pair === null ||
+        !DATA_SEGMENTS.some((name) => selectorOf(moment.idt, name) !== selectorOf(moment.fred, name))
+      ) {
+        return false
+      }
+      // The selector, or where the guest has stored it.
+      const { field } = difference
+      return (
+        (DATA_SEGMENTS.includes(field) && pair.idt === 0n && pair.fred <= NUL) ||
+        ((field === 'memory' || field.startsWith('regs.')) && ((pair.idt ^ pair.fred) & ~NUL_IN_HALVES) === 0n)
+      )
     },
   },
   {
@@ -272,8 +297,7 @@ export const KINDS: readonly Kind[] = [
     about:
       'a frame with a RIP that is not canonical and a bad CS or SS: the selector’s fault under the IDT, #GP(0) under FRED',
     byTheCpu: true,
-    shows: ({ field }, moment) => field === 'frame.errorCode' && entries(moment, GP, GP) && checksRipFirst(moment),
-    turns: (moment) => !sameEntry(moment) && checksRipFirst(moment),
+    turns: checksRipFirst,
   },
   {
     number: 13,
@@ -321,17 +345,8 @@ export const KINDS: readonly Kind[] = [
 /** #GP with the gate of INT 80h. */
 const refusedInt80 = (seen: Observed | null): boolean => entryOf(seen) === GP && code(seen) === GATE_OF_INT80
 
-/** A frame whose RIP is not canonical: FRED complains of that, the IDT of a selector. */
-const checksRipFirst = ({ left, idt, fred }: Moment): boolean =>
-  !canonical(left.rip) &&
-  ([NP, GP, SS].includes(entryOf(idt)) ? code(idt) !== 0n : entryOf(idt) === PF) &&
-  entryOf(fred) === GP &&
-  code(fred) === 0n
-
 const pageFaultAtZero = (seen: Observed | null): boolean =>
   entryOf(seen) === PF && (seen?.cr2 ?? seen?.faultAddress) === 0n
-
-const canonical = (address: bigint): boolean => BigInt.asUintN(64, BigInt.asIntN(48, address)) === address
 
 /** Numbers of all kinds. */
 export const KIND_NUMBERS: readonly number[] = [...new Set(KINDS.map(({ number }) => number))]

@@ -24,7 +24,7 @@ const ALL_BREAKPOINTS = 0x4ffn
 
 /**
  * Takes the guest's vCPU off its CPU, by the scheduler, lets another one run there, does something while it is away, and takes it
- * back: the answer to what was done. Ends at the first instruction of the guest.
+ * back: the answer to what was done, or a foreign value where one has stayed. Ends at the first instruction of the guest.
  *
  * @throws GuestStopped where it does not come back
  */
@@ -41,6 +41,7 @@ export function preempt(guest: PvGuest, meanwhile: (outside: PvContext) => numbe
   raiseSoftirq(cpu, SCHEDULE_SOFTIRQ)
   pendInterrupt(cpu, EVENT_CHECK)
   stepUntil(guest, () => cpu.cpl === 3)
+  if (readMsr(cpu, IA32_TSC_AUX) === FOREIGN_AUX) return foreign(0x70)
   if (answer === 0 && meanwhile.length > 0) backToKernel(guest)
   return BigInt(answer)
 }

@@ -33,6 +33,7 @@ export type PvField =
   | 'iobmp'
   | 'iobmp_limit'
   | 'port80'
+  | 'tsc_aux'
   | 'is_32bit'
   | 'initialised'
   | 'fpu_valid'
@@ -65,6 +66,8 @@ const FIELDS: readonly Field[] = [
   word('iobmp_limit'),
   /** The byte in port 80h, which guests may have. */
   byte('port80'),
+  /** The value that RDTSCP shows to the guest. */
+  word('tsc_aux'),
   /** The guest is a 32-bit one, with its kernel in ring 1. */
   byte('is_32bit'),
   /** The guest's kernel has told Xen where it wants to be entered. */

@@ -27,6 +27,7 @@ export const VIOLATES = expectationVerb({
   bind(wanted, context) {
     const list = known(wanted, context)
     return {
+      invariants: list,
       verdict(run) {
         const kept = list.filter((name) => violationsOf(run, name) === undefined)
         return {
@@ -49,6 +50,7 @@ export const KEEPS = expectationVerb({
   bind(wanted, context) {
     const list = known(wanted, context)
     return {
+      invariants: list,
       verdict(run) {
         const broken = list.flatMap((name) => violationsOf(run, name) ?? [])
         return {
