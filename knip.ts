@@ -7,7 +7,7 @@ const config: KnipConfig = {
   ignoreExportsUsedInFile: true,
   workspaces: {
     '.': {
-      entry: ['.ci/*.{mjs,ts}'],
+      entry: ['.ci/*.{mjs,ts}', '.ci/mutants/*.mjs'],
       project: ['.ci/**/*.{mjs,ts}', '*.ts'],
       // .ci/pack-check.mjs runs them as commands
       ignoreDependencies: ['publint', '@arethetypeswrong/cli'],
@@ -19,7 +19,14 @@ const config: KnipConfig = {
       ignoreDependencies: ['typedoc-plugin-markdown'],
     },
     'packages/*': {
-      entry: ['src/index.ts', 'src/testing/index.ts', 'src/bin.ts', 'src/html/page/main.ts', ...tests],
+      entry: [
+        'src/index.ts',
+        'src/testing/index.ts',
+        'src/workers/worker.ts',
+        'src/bin.ts',
+        'src/html/page/main.ts',
+        ...tests,
+      ],
       project,
       // every package's tests may import isa, whether they do yet or not; core cannot name it, as isa names core
       ignoreDependencies: ['@trapframe/isa'],

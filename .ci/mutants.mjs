@@ -1,6 +1,6 @@
 // Searches systems with one seeded fault each and says what noticed it: each must be caught by an invariant that is expected
 // to, or be known to make no difference. Needs the built packages.
-import { mkdirSync, rmSync, copyFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
@@ -28,11 +28,31 @@ for (const mutant of MUTANTS) {
       ? names.length === 0 && found.complete
       : names.some((name) => mutant.expect.includes(name))
   if (!asExpected) failures++
-  const outcome = names.length > 0 ? names.join(', ') : found.complete ? `nothing: ${mutant.why ?? 'IT SURVIVED'}` : `nothing, stopped by ${found.stopped}: ${found.limits[0]?.message ?? ''}`
-  rows.push([mutant.id, mutant.what, String(found.states), `${asExpected ? '' : 'UNEXPECTED '}${outcome}`, first ? String(first.events) : '', first ? String(first.steps) : ''])
+  const outcome =
+    names.length > 0
+      ? names.join(', ')
+      : found.complete
+        ? `nothing: ${mutant.why ?? 'IT SURVIVED'}`
+        : `nothing, stopped by ${found.stopped}: ${found.limits[0]?.message ?? ''}`
+  rows.push([
+    mutant.id,
+    mutant.what,
+    String(found.states),
+    `${asExpected ? '' : 'UNEXPECTED '}${outcome}`,
+    first ? String(first.events) : '',
+    first ? String(first.steps) : '',
+  ])
 }
 const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => (column === 3 ? 0 : row[column].length))))
-for (const row of rows) console.log(row.map((cell, column) => cell.padEnd(widths[column])).join('  ').trimEnd())
+for (const row of rows)
+  console.log(
+    row
+      .map((cell, column) => cell.padEnd(widths[column]))
+      .join('  ')
+      .trimEnd(),
+  )
 const caught = MUTANTS.filter(({ expect }) => expect.length > 0).length
-console.log(`\n${caught} faults to be caught, ${MUTANTS.length - caught} that make no difference, ${failures} not as expected; ${((performance.now() - began) / 1000).toFixed(1)} s`)
+console.log(
+  `\n${caught} faults to be caught, ${MUTANTS.length - caught} that make no difference, ${failures} not as expected; ${((performance.now() - began) / 1000).toFixed(1)} s`,
+)
 process.exitCode = failures > 0 ? 1 : 0

@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { generatedPage } from './generated-page.mjs'
 
 const CLI = 'packages/cli/dist/bin.js'
@@ -145,7 +145,8 @@ function byOrder(a, b) {
 
 /** A folder: the heading and the first paragraph of its README, and a table of its scenarios. */
 function themeSection(folder) {
-  const readme = existsSync(`${folder}/README.md`) ? readFileSync(`${folder}/README.md`, 'utf8') : `# ${folder}`
+  const own = existsSync(`${folder}/README.md`) ? readFileSync(`${folder}/README.md`, 'utf8') : `# ${folder}`
+  const readme = own.replace(/\]\((?!\w+:|#)([^)]+)\)/g, (_, link) => `](${relative('docs', join(folder, link))})`)
   const [heading, next = ''] = readme.trim().split('\n\n')
   const paragraph = /^[#|`]/.test(next) ? '' : ` · ${next}`
   const rows = scenarios.filter((one) => one.folder === folder).map(scenarioRow)

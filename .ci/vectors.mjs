@@ -2,7 +2,7 @@
 // and a group also if none of its vectors was played without being disputed: a skip must not pass for a proof.
 import { spawnSync } from 'node:child_process'
 
-const files = ['idt-silicon-user', 'idt-bochs', 'idt2-bochs', 'fred-bochs']
+const files = ['idt-silicon-user', 'idt-bochs', 'idt2-bochs', 'fred-bochs', 'pv-xen']
 /** Groups that are disputed as a whole (docs/disputed.md). */
 const doubted = /^(user-reinjected\/.*|syscall\/sysexit)$/
 

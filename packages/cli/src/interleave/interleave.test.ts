@@ -42,7 +42,10 @@ async function cellsOf(...words: readonly string[]): Promise<readonly Cell[]> {
   return (JSON.parse(out) as { cells: readonly Cell[] }).cells
 }
 
-describe('X7: an event at every instruction of ring 0', () => {
+/** A scenario runs once for each boundary, and a busy machine takes its time. */
+const SLOW = { timeout: 60_000 }
+
+describe('X7: an event at every instruction of ring 0', SLOW, () => {
   test('IDT without IST: bad where RSP is the guest’s, on the way in and on the way out', async () => {
     const [cell] = await cellsOf(scenario(IDT), '--events', 'nmi')
     const [nmi] = cell!.events

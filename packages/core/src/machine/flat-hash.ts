@@ -77,19 +77,12 @@ export class FlatHash {
     const used = span.used!(this.#state, span.from)
     const before = this.#used.get(span)!
     this.#used.set(span, used)
-    return Math.min(span.to, span.from + (used > before ? used : before))
+    return Math.min(span.to, span.from + Math.max(used, before))
   }
 }
 
 /** Exchanges the terms of words that differ from what was summed. */
-function exchange(
-  state: Int32Array,
-  summed: Int32Array,
-  from: number,
-  to: number,
-  start: number,
-  sum: HashSum,
-): void {
+function exchange(state: Int32Array, summed: Int32Array, from: number, to: number, start: number, sum: HashSum): void {
   for (let i = from; i < to; i++) {
     const word = state[i]!
     const before = summed[i]!

@@ -29,7 +29,7 @@ export const FRAME_WORDS = 20
 /** First of the words that hold what is noted during one step. */
 export const STEP_NOTES = FRAMES + FRAME_CAPACITY * FRAME_WORDS
 /** Event that is being delivered: type and vector as in {@link EVENT}. */
-export const DELIVERING = STEP_NOTES
+export const DELIVERING = STEP_NOTES + 0
 /** RIP, RSP, CPL and stack level when its delivery began. */
 export const BEFORE_RIP = STEP_NOTES + 4
 export const BEFORE_RSP = STEP_NOTES + 6

@@ -55,7 +55,7 @@ describe('a CPU that is alone (docs/explore-reductions.md)', () => {
         expect(reduced.terminals).toEqual(full.terminals)
         expect(reduced.states).toBeLessThanOrEqual(full.states)
       }),
-      { numRuns: 25 },
+      { numRuns: 12 },
     )
   })
 
@@ -73,11 +73,13 @@ describe('interchangeable CPUs', () => {
   function same(program: readonly number[]) {
     const toy = toyMachine({ cpus: 2 })
     toy.write(CODE, ...program)
+    toy.write(HANDLER, RETURN)
     for (const cpu of toy.machine.cpus) cpu.setGpr(0, 0x8_0000n)
     return (interchangeable: SearchOptions['interchangeable']) =>
       search(toy.machine, toy.boot, {
         atEnd: ({ rip }) => rip === CODE + BigInt(program.length),
         straightLines: false,
+        maxSteps: 30,
         maxViolations: 10_000,
         ...(interchangeable === undefined ? {} : { interchangeable }),
       })
@@ -96,7 +98,7 @@ describe('interchangeable CPUs', () => {
         expect(Math.sign(reduced.terminals.end)).toBe(Math.sign(full.terminals.end))
         expect(reduced.states).toBeLessThan(full.states)
       }),
-      { numRuns: 25 },
+      { numRuns: 12 },
     )
   })
 

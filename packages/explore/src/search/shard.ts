@@ -1,4 +1,4 @@
-import { type Machine, packSnapshot, type PortableSnapshot, type Snapshot, unpackSnapshot } from '@trapframe/core'
+import { type Machine, type PortableSnapshot, packSnapshot, type Snapshot, unpackSnapshot } from '@trapframe/core'
 import { Expander } from './expander.js'
 import { type Exploration, rankOf, type Tally } from './exploration.js'
 import { BEGINNING, ENTRY_WORDS } from './state-table.js'
@@ -244,7 +244,8 @@ export class Shard {
     this.#sentHi[slot] = hi
     this.#sentRank[slot] = rank
     const { packer } = this.expander
-    const what = (plain ? PLAIN : 0) | (injectable ? INJECTABLE : 0) | (plain ? 0 : this.#exploration.terminalNumber() << 2)
+    const what =
+      (plain ? PLAIN : 0) | (injectable ? INJECTABLE : 0) | (plain ? 0 : this.#exploration.terminalNumber() << 2)
     const count = known === rank ? 0 : packer.pack()
     const bucket = this.#outgoing[owner] ?? new Bucket()
     this.#outgoing[owner] = bucket

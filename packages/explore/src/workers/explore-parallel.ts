@@ -117,7 +117,8 @@ class ParallelRun {
         const level = JSON.stringify(this.#kept?.level)
         losses = level === before ? losses + 1 : 1
         before = level
-        if (losses > MOST_LOSSES) throw new MachineError('workers-lost', `${losses} workers were lost: ${error.message}`)
+        if (losses > MOST_LOSSES)
+          throw new MachineError('workers-lost', `${losses} workers were lost: ${error.message}`)
         await this.end()
       }
     }
@@ -151,7 +152,11 @@ class ParallelRun {
     const { maxEvents } = this.#exploration
     let kept = 0
     // The first level of a resumed search is asked for with nothing received.
-    let standings = await this.#receive(at.events, at.steps - 1, this.#connections.map(() => []))
+    let standings = await this.#receive(
+      at.events,
+      at.steps - 1,
+      this.#connections.map(() => []),
+    )
     for (;;) {
       at.steps = earliest(standings.map(({ next }) => next))
       while (at.steps >= 0) {
@@ -165,7 +170,11 @@ class ParallelRun {
       if (kept === 0 || at.events === maxEvents) return
       await this.#all((connection) => connection.ask({ kind: 'layer' }))
       at.events++
-      standings = await this.#receive(at.events, -1, this.#connections.map(() => []))
+      standings = await this.#receive(
+        at.events,
+        -1,
+        this.#connections.map(() => []),
+      )
     }
   }
 
@@ -278,8 +287,10 @@ class ParallelRun {
   }
 }
 
-const sum = (standings: readonly Standing[], what: 'states' | 'passed' | 'transitions' | 'waiting' | 'violations' | 'kept') =>
-  standings.reduce((total, standing) => total + standing[what], 0)
+const sum = (
+  standings: readonly Standing[],
+  what: 'states' | 'passed' | 'transitions' | 'waiting' | 'violations' | 'kept',
+) => standings.reduce((total, standing) => total + standing[what], 0)
 
 function earliest(steps: readonly number[]): number {
   const some = steps.filter((one) => one >= 0)

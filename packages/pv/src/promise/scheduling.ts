@@ -1,4 +1,15 @@
-import { type Cpu, CR2, DR, DR7, FS_BASE, GS_BASE, KERNEL_GS_BASE, pendInterrupt, writeMsr } from '@trapframe/core'
+import {
+  type Cpu,
+  CR2,
+  DR,
+  DR7,
+  FS_BASE,
+  GS_BASE,
+  KERNEL_GS_BASE,
+  pendInterrupt,
+  readMsr,
+  writeMsr,
+} from '@trapframe/core'
 import { raiseSoftirq, SCHEDULE_SOFTIRQ, VCPU_RUNNABLE, vcpuOf } from '@trapframe/xen'
 import type { PvContext } from '../context.js'
 import { GuestStopped, type PvGuest } from '../guest/pv-guest.js'

@@ -2,7 +2,6 @@ import type { PvContext } from '../context.js'
 
 /** Numbers of the VM assists, which are bits of `vm_assist`. */
 export const VMASST_TYPE_architectural_iopl = 4
-export const MAX_VMASST_TYPE = 5
 
 /** The guest wants IOPL where the architecture has it: in the RFLAGS of frames. */
 export const hasArchitecturalIopl = ({ vcpu }: Pick<PvContext, 'vcpu'>): boolean =>

@@ -21,7 +21,7 @@ const play = (path: readonly (string | number)[], value: unknown): Mismatch | nu
 
 beforeAll(() => {
   const { cpu, host } = parse(SAMPLE)
-  machine = createMachine({ cpu, plugins: [isa(), idt(), fred(), ...host!.plugins()] })
+  machine = createMachine({ cpu, plugins: [isa(), idt(), ...host!.plugins()] })
 })
 
 const event = ['seen', 'events', 0] as const

@@ -1,6 +1,5 @@
 import { fileURLToPath } from 'node:url'
 import { createMachine, type Machine } from '@trapframe/core'
-import { fred } from '@trapframe/fred'
 import { idt } from '@trapframe/idt'
 import { isa } from '@trapframe/isa'
 import { ANCHORS, entryPointAt } from '@trapframe/pv'
@@ -118,7 +117,7 @@ describe.each(['idt', 'fred'] as const)('experiments under %s run on the machine
   let machine: Machine
   beforeAll(() => {
     const { cpu, host } = vectors.get(`exc/int3-66/user@${delivery}@intel`)!
-    machine = createMachine({ cpu, plugins: [isa(), idt(), fred(), ...host!.plugins()] })
+    machine = createMachine({ cpu, plugins: [isa(), idt(), ...host!.plugins()] })
   })
 
   test.each(Object.keys(PATHS))('%s: guest bytes in ring 3, the event, Xen’s functions, the guest’s kernel', (id) => {
