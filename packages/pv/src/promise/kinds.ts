@@ -154,6 +154,7 @@ const checksRipFirst = ({ left, idt, fred }: Moment): boolean =>
   entryOf(fred) === GP &&
   code(fred) === 0n
 
+/** All kinds, the recorded ones by their numbers, and those that only the search has found. */
 export const KINDS: readonly Kind[] = [
   {
     number: 1,
