@@ -14,7 +14,8 @@ export const layers = {
   xen: ['core', 'isa', 'idt', 'fred'],
   pv: ['core', 'isa', 'xen'],
   kexec: ['core', 'isa', 'xen', 'apic'],
-  cli: ['core', ...plugins],
+  queue: ['core', 'explore'],
+  cli: ['core', ...plugins, 'queue'],
 }
 
 /** What the tests of every package may import besides. */

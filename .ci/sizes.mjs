@@ -22,6 +22,7 @@ const PACKAGES = {
   isa: { use: 'readTimeStamp', most: 80 },
   kexec: { use: 'kexec', most: 20 },
   pv: { use: 'PvGuest', most: 50 },
+  queue: { use: 'startQueueWorker', most: 6 },
   xen: { use: 'parseCommandLine', most: 60 },
 }
 

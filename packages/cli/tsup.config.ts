@@ -24,6 +24,7 @@ export default defineConfig({
     bin: 'src/bin.ts',
     index: 'src/index.ts',
     worker: 'src/run/worker.ts',
+    'search-setup': 'src/explore/search-setup.ts',
     'testing/index': 'src/testing/index.ts',
   }),
   onSuccess: buildPage,

@@ -52,6 +52,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
       ['trapframe explore gap.yaml --cell delivery=fred --coverage', 'some cells; which boundaries were hit with what'],
       ['trapframe explore gap.yaml --explain --html way.html', 'the counterexamples in words, and as a page'],
       ['trapframe explore gap.yaml --checkpoint gap.checkpoint', 'then: --resume gap.checkpoint'],
+      [
+        'trapframe explore gap.yaml --queue redis://HOST',
+        'by any number of: trapframe explore worker --queue redis://HOST',
+      ],
       ['trapframe explore gap.yaml --json', 'one JSON object on stdout'],
     ],
     load: async () => (await import('../explore/command.js')).exploreCommand,

@@ -3,11 +3,12 @@ import { repeated } from '../command/arguments.js'
 import { withInterrupt } from '../command/interrupt.js'
 import { FILE_OPTIONS, PLUGIN_OPTIONS } from '../command/plugin-options.js'
 import { terminalOf } from '../command/terminal-of.js'
+import { MOST_WORKERS } from '../config/config.js'
 import { CONFIG_OPTION } from '../config/config-of.js'
 import { UsageError } from '../error/usage-error.js'
 import { CLOSER_OPTIONS, closerOf } from '../follow/options.js'
 import { selectionOf } from '../run/selection.js'
-import { PLAN_OPTIONS, planOptions } from './plan.js'
+import { PLAN_OPTIONS, planOptions, wholeNumber } from './plan.js'
 
 /** `trapframe explore FILE…` */
 export const exploreCommand = defineCommand({
@@ -31,6 +32,8 @@ export const exploreCommand = defineCommand({
     graph: { type: 'string', valueHint: 'FILE.dot', description: 'write the graph of a small search (Graphviz)' },
     checkpoint: { type: 'string', valueHint: 'FILE', description: 'write the state of the search now and then' },
     resume: { type: 'string', valueHint: 'FILE', description: 'go on from a checkpoint' },
+    workers: { type: 'string', valueHint: 'N', description: 'processes that search (default: 1)' },
+    queue: { type: 'string', valueHint: 'URL', description: 'search by the workers of a Redis queue (redis://…)' },
     ...CLOSER_OPTIONS,
     ...CONFIG_OPTION,
     ...PLUGIN_OPTIONS,
@@ -49,11 +52,18 @@ export const exploreCommand = defineCommand({
       graph: graphFile(args.graph),
       checkpoint: args.checkpoint,
       resume: args.resume,
+      workers: args.workers === undefined ? 1 : wholeNumber('workers', args.workers, 1, MOST_WORKERS),
+      queue: args.queue,
       closer: closerOf(args, terminal, args.json === true),
       modules: repeated(rawArgs, 'plugin'),
       config: args.config,
       allowPlugins: args['allow-plugins'] === true,
       allowFiles: args['allow-files'] === true,
+    }
+    const { queue: url } = args
+    if (url !== undefined && args._.length === 1 && args._[0] === 'worker') {
+      const { workForQueue } = await import('./queue-worker.js')
+      return withInterrupt((signal) => workForQueue(terminal, { ...options, url, signal }))
     }
     const { exploreFiles } = await import('./explore-files.js')
     return withInterrupt((signal) => exploreFiles(args._, terminal, { ...options, signal }))

@@ -3,18 +3,22 @@ import { basename, join, relative } from 'node:path'
 import type { Plugin } from '@trapframe/core'
 import type { SearchProgress } from '@trapframe/explore'
 import { EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, type ExitCode } from '../command/exit.js'
-import { commandPlugins, type PluginRequest } from '../config/command-plugins.js'
+import type { PluginRequest } from '../config/command-plugins.js'
+import { configOf } from '../config/config-of.js'
 import { UsageError } from '../error/usage-error.js'
 import type { Closer } from '../follow/look-closer.js'
 import { toJson } from '../report/json.js'
 import { findScenarios } from '../run/files.js'
 import { loadScenario } from '../run/load-scenario.js'
+import { pluginsFrom } from '../run/plugins-from.js'
+import type { PluginSource } from '../run/pool.js'
 import { axesOf, type Selection, wantsCell } from '../run/selection.js'
-import type { Scenario } from '../scenario/scenario.js'
+import type { CellSpec, Scenario } from '../scenario/scenario.js'
 import { openScenario } from '../session/open.js'
 import type { PreparedCell } from '../session/prepare.js'
 import { showProgress } from '../terminal/progress.js'
 import type { Terminal } from '../terminal/terminal.js'
+import { bareScenario } from './bare.js'
 import { drawCoverage } from './coverage.js'
 import { drawCell } from './draw.js'
 import { Estimate } from './estimate.js'
@@ -25,6 +29,7 @@ import { performJob } from './perform.js'
 import { type PlanOptions, planOf } from './plan.js'
 import { progressText } from './progress.js'
 import { replayable } from './shrink.js'
+import { canSearchInWorkers } from './workers.js'
 
 export interface ExploreOptions extends PluginRequest {
   readonly plan: PlanOptions
@@ -40,6 +45,10 @@ export interface ExploreOptions extends PluginRequest {
   /** The file that the state of the search goes to, and the one that it comes from. */
   readonly checkpoint?: string | undefined
   readonly resume?: string | undefined
+  /** How many processes search; 1 for this one alone. */
+  readonly workers: number
+  /** Where workers on other machines take their work from. */
+  readonly queue?: string | undefined
   readonly closer?: Closer | undefined
   readonly allowPlugins?: boolean
   readonly allowFiles?: boolean
@@ -82,13 +91,17 @@ export async function exploreFiles(
   terminal: Terminal,
   options: ExploreOptions,
 ): Promise<ExitCode> {
-  const { plugins, allowPlugins } = await commandPlugins(options)
+  const config = await configOf(options.config)
+  const source = { modules: options.modules ?? [], config: config.file }
+  const plugins = await pluginsFrom(source, config)
   const { files } = await findScenarios(operands)
   const loaded = await Promise.all(files.map(async (file) => (await loadScenario(file)).scenario))
   const chosen = select(loaded, options.selection)
   const wanted = chosen.flatMap(({ cells }) => cells.filter((cell) => wantsCell(options.selection, cell)))
   if (wanted.length > 1) requireOneCell(options)
-  const context = { ...options, plugins, allowPlugins: options.allowPlugins === true || allowPlugins }
+  const workers = workersFor(wanted, terminal, options)
+  const allowPlugins = options.allowPlugins === true || config.settings.allowPlugins === true
+  const context = { ...options, source, plugins, allowPlugins, workers }
   const cells: ExploredCell[] = []
   for (const scenario of chosen) {
     if (options.signal.aborted) break
@@ -107,6 +120,8 @@ export async function exploreFiles(
 }
 
 interface Context extends ExploreOptions {
+  /** Where another process gets the same plugins from. */
+  readonly source: PluginSource
   readonly plugins: readonly Plugin[]
   readonly allowPlugins: boolean
 }
@@ -127,15 +142,28 @@ function requireOneCell({ graph, checkpoint, resume }: ExploreOptions): void {
   throw new UsageError(`${option} is for one cell, and several are selected`, 'choose one: --cell AXIS=VALUE')
 }
 
+/** How many processes search. @throws UsageError for several, where the search is not breadth first */
+function workersFor(cells: readonly CellSpec[], { err }: Terminal, { workers, queue, plan }: ExploreOptions): number {
+  if (workers === 1) return 1
+  if (queue !== undefined) {
+    throw new UsageError('--queue has workers of its own', 'leave out --workers, and start trapframe explore worker')
+  }
+  const other = cells.map((cell) => planOf(cell, plan).strategy).find((strategy) => strategy !== 'breadth-first')
+  if (other !== undefined) {
+    throw new UsageError(`--workers ${workers} cannot search ${other}`, 'add --strategy breadth-first')
+  }
+  if (canSearchInWorkers()) return workers
+  err.write(`--workers ${workers}: there is no built package to start workers from, so one process searches\n`)
+  return 1
+}
+
 async function* exploreScenario(
   scenario: Scenario,
   terminal: Terminal,
   context: Context,
 ): AsyncGenerator<ExploredCell, void> {
-  // A search injects by itself, and judges by invariants.
-  const bare = { ...scenario, cells: scenario.cells.map((cell) => ({ ...cell, inject: [], expect: [] })) }
   const { plugins, allowPlugins, allowFiles = false } = context
-  const prepared = await openScenario(bare, { plugins, allowPlugins, allowFiles })
+  const prepared = await openScenario(bareScenario(scenario), { plugins, allowPlugins, allowFiles })
   for (const [n, one] of prepared.entries()) {
     if (!wantsCell(context.selection, one.cell)) continue
     const outcome = await searchCell(one, terminal, context)
@@ -166,8 +194,15 @@ async function searchCell(prepared: PreparedCell, terminal: Terminal, context: C
     progress.say(progressText(job, sample, estimate.left(sample)))
   }
   try {
-    const { checkpoint, resume, signal } = context
-    return await performJob(prepared, job, { signal, onProgress, progressEvery: 250, checkpoint, resume })
+    const { checkpoint, resume, signal, workers: count, source, allowPlugins, allowFiles = false } = context
+    const onLoss = (message: string): void => {
+      if (!signal.aborted) progress.terminal.err.write(`${message}: all go back to what was kept last\n`)
+    }
+    const workers = count === 1 ? undefined : { count, source, allowPlugins, allowFiles, onLoss }
+    const say = (message: string): void => progress.terminal.err.write(`${message}\n`)
+    const queue = context.queue === undefined ? undefined : { url: context.queue, say }
+    const meanwhile = { signal, onProgress, progressEvery: 250, checkpoint, resume }
+    return await performJob(prepared, job, { ...meanwhile, workers, queue })
   } finally {
     progress.end()
   }

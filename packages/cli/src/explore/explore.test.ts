@@ -165,6 +165,13 @@ describe('options', () => {
     expect((await trapframe('explore', NMI, '--graph', 'out.svg')).err).toContain('dot -Tsvg out.dot -o out.svg')
   })
 
+  test('--workers without a built package: it is said, and one process searches', async () => {
+    const words = [NMI, '--cell', 'delivery=idt', '--json', '--out', folderWith({}), '--workers', '2']
+    const { code, out, err } = await trapframe('explore', ...words)
+    expect(err).toContain('no built package to start workers from, so one process searches')
+    expect([code, JSON.parse(out).complete]).toEqual([1, true])
+  })
+
   test('Ctrl-C: what is known is printed, exit 130', async () => {
     const slow = file(readFileSync(join(scenarios, 'xen-everywhere.yaml'), 'utf8').replace('depth: 1', 'depth: 3'))
     const timer = setTimeout(() => process.emit('SIGINT'), 700)
@@ -213,6 +220,8 @@ describe('mistakes', () => {
     [['--cell', 'delivery=apic'], 'no cell is selected'],
     [['--strategy', 'breadth'], 'did you mean "breadth-first"'],
     [['--checkpoint', 'x'], 'is for one cell'],
+    [['--workers', '257'], 'a whole number from 1 to 256'],
+    [['--workers', '2', '--strategy', 'iterative-deepening'], 'cannot search iterative-deepening'],
   ])('%j', async (words, told) => {
     const { code, err } = await trapframe('explore', NMI, '--out', folderWith({}), ...words)
     expect(code).toBe(2)

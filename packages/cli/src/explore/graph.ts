@@ -3,7 +3,7 @@ import { type GraphEdge, type GraphState, type StateGraph, stateGraph } from '@t
 import { UsageError } from '../error/usage-error.js'
 import type { PreparedCell } from '../session/prepare.js'
 import type { SearchPlan } from './job.js'
-import { searchOptions } from './perform.js'
+import { searchOptions } from './search-options.js'
 
 /** States that a picture shows at most: beyond that nobody sees anything. */
 const MOST_STATES = 2000

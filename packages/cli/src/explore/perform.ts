@@ -1,66 +1,41 @@
-import type { Cpu } from '@trapframe/core'
 import { type FoundViolation, type SearchOptions, type SearchResult, searchAsync } from '@trapframe/explore'
-import { UsageError } from '../error/usage-error.js'
 import type { PreparedCell } from '../session/prepare.js'
-import { symbolizer } from '../session/symbols.js'
 import { checkpointFrom, checkpointTo } from './checkpoint-file.js'
-import { eventsOf } from './events.js'
-import type { Counterexample, SearchJob, SearchOutcome, SearchPlan } from './job.js'
+import type { Counterexample, SearchJob, SearchOutcome } from './job.js'
 import { searchPath } from './path.js'
-import { addressOf } from './places.js'
+import { type SearchQueue, searchThroughQueue } from './queue.js'
+import { searchOptions } from './search-options.js'
+import { searchInWorkers, type Workers } from './workers.js'
 
 /** What a search does meanwhile; no part of the job. */
 export interface SearchHooks extends Pick<SearchOptions, 'onProgress' | 'progressEvery' | 'signal'> {
   /** The file that the state of the search goes to, and the one that it comes from. */
   readonly checkpoint?: string | undefined
   readonly resume?: string | undefined
-}
-
-/** Distinct places and events with which invariants are broken: after so many nothing new is learned. */
-const MOST_VIOLATIONS = 500
-
-/** The search options that a plan stands for on a cell's machine. @throws UsageError for what this machine does not have */
-export function searchOptions(prepared: PreparedCell, plan: SearchPlan): SearchOptions {
-  const { machine, programs, cell } = prepared
-  const { labels } = programs
-  const missing = plan.eventCpus?.find((id) => id >= machine.cpus.length)
-  if (missing !== undefined) {
-    throw new UsageError(`events should happen to CPU ${missing}, and the machine has ${machine.cpus.length}`)
-  }
-  const ends = plan.end.map((text) => addressOf(labels, text, `end "${text}"`))
-  const runs = cell.start.length > 0
-  return {
-    strategy: plan.strategy,
-    events: eventsOf(machine, labels, plan.events),
-    maxEvents: plan.depth,
-    maxViolations: MOST_VIOLATIONS,
-    deadStacks: plan.deadStacks,
-    // As in a run: a cell without a program takes events and nothing else.
-    atEnd: (cpu: Cpu) => !runs || programs.atEnd(cpu) || ends.includes(cpu.rip),
-    nameOf: symbolizer(labels),
-    ...(plan.eventCpus === undefined ? {} : { eventCpus: plan.eventCpus }),
-    ...(plan.regions === undefined ? {} : { regions: plan.regions.map(({ from, to }) => region(labels, from, to)) }),
-    ...(plan.invariants === undefined ? {} : { invariants: plan.invariants }),
-    ...(plan.maxStates === undefined ? {} : { maxStates: plan.maxStates }),
-    ...(plan.maxSteps === undefined ? {} : { maxSteps: plan.maxSteps }),
-    ...(plan.maxSeconds === undefined ? {} : { maxSeconds: plan.maxSeconds }),
-  }
+  /** Processes that search in the place of this one. */
+  readonly workers?: Workers | undefined
+  /** A queue whose workers search in the place of this process. */
+  readonly queue?: SearchQueue | undefined
 }
 
 /** Searches a cell. The cell's machine comes back to where it was. */
 export async function performJob(
   prepared: PreparedCell,
   job: SearchJob,
-  { checkpoint, resume, ...hooks }: SearchHooks = {},
+  { checkpoint, resume, workers, queue, ...hooks }: SearchHooks = {},
 ): Promise<SearchOutcome> {
   const { machine, boot, cell } = prepared
   const options = searchOptions(prepared, job.plan)
-  const { violations, ...known } = await searchAsync(machine, boot, {
-    ...options,
+  const meanwhile = {
     ...hooks,
     ...(checkpoint === undefined ? {} : { checkpoint: checkpointTo(checkpoint) }),
     ...(resume === undefined ? {} : { resume: checkpointFrom(resume) }),
-  })
+  }
+  const { violations, ...known } = await (queue !== undefined
+    ? searchThroughQueue(prepared, job, queue, meanwhile)
+    : workers === undefined
+      ? searchAsync(machine, boot, { ...options, ...meanwhile })
+      : searchInWorkers(prepared, job, workers, meanwhile))
   return { ...known, job, axes: cell.axes, counterexamples: firstOfEach(violations, options) }
 }
 
@@ -72,11 +47,4 @@ function firstOfEach(found: SearchResult['violations'], options: SearchOptions):
     const { path, ...facts } = first!
     return { ...facts, path: searchPath(path, options.events ?? []), others: others.length }
   })
-}
-
-function region(labels: ReadonlyMap<string, bigint>, from: string, to: string) {
-  const address = addressOf(labels, from, `region from "${from}"`)
-  const end = addressOf(labels, to, `region to "${to}"`)
-  if (end > address) return { address, bytes: Number(end - address) }
-  throw new UsageError(`the region from "${from}" to "${to}" is empty`)
 }

@@ -83,7 +83,8 @@ function number(args: Given, option: string, least: number, most: number): numbe
   return written === undefined ? undefined : wholeNumber(option, written, least, most)
 }
 
-function wholeNumber(option: string, written: string, least: number, most: number): number {
+/** An option's number. @throws UsageError for anything else, and for one that is too small or too large */
+export function wholeNumber(option: string, written: string, least: number, most: number): number {
   const value = /^[0-9][0-9_]*$/.test(written) ? Number(written.replaceAll('_', '')) : Number.NaN
   if (value >= least && value <= most) return value
   throw new UsageError(`--${option} cannot be "${written}"`, `a whole number from ${least} to ${most}`)

@@ -111,8 +111,7 @@ export class Shard {
 
   /** What was met for other shards since the last call. */
   takeOutgoing(): (Batch | null)[] {
-    const { packer } = this.expander
-    const tables = packer.tables.slice(1).map((one) => portableTables(this.#exploration.machine, one))
+    const tables = this.tables()
     return this.#outgoing.map((bucket, owner) => {
       this.#outgoing[owner] = null
       return bucket === null ? null : { records: bucket.data.slice(0, bucket.used), tables }
@@ -138,15 +137,19 @@ export class Shard {
 
   /** What the shard holds, between two levels. */
   save(): ShardState {
-    const { machine, table } = this.#exploration
     return {
-      entries: table.entries.slice(),
+      entries: this.#exploration.table.entries.slice(),
       waiting: this.waiting.save(),
       kept: this.kept.save(),
       keep: this.keep.save(),
-      tables: this.expander.packer.tables.slice(1).map((one) => portableTables(machine, one)),
+      tables: this.tables(),
       tally: this.#exploration.tally(),
     }
+  }
+
+  /** The page tables that packed states name by number, from 1 on, as data. */
+  tables(): readonly PortableTables[] {
+    return this.expander.packer.tables.slice(1).map((one) => portableTables(this.#exploration.machine, one))
   }
 
   /** Takes over, of what shards held, what this one owns; and with `counting` what they counted. */
