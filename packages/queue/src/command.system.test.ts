@@ -3,7 +3,7 @@ import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { RedisServer, serverProgram } from '../test/redis-server.js'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
@@ -42,12 +42,15 @@ function essence({ out }: Ended): unknown {
   return JSON.parse(out, (key, value) => (apart.includes(key) ? undefined : value))
 }
 
-const where = serverProgram === null ? 'skipped: neither redis-server nor valkey-server is installed' : serverProgram
+const REASON = 'neither redis-server nor valkey-server is installed'
 
-describe.skipIf(serverProgram === null)(`trapframe explore --queue (${where})`, () => {
+describe('trapframe explore --queue', () => {
   beforeAll(async () => {
-    server = await RedisServer.start(serverProgram!)
+    if (serverProgram === null) return
+    server = await RedisServer.start(serverProgram)
   })
+
+  beforeEach(({ skip }) => skip(serverProgram === null, REASON))
 
   afterEach(() => {
     for (const child of workers.splice(0)) child.kill('SIGKILL')

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { PreparedSearch, SearchResult, SearchSetup } from '@trapframe/explore'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { RedisServer, serverProgram } from '../test/redis-server.js'
 
 // The built packages: workers are processes of their own, which know nothing of the test runner's sources.
@@ -46,15 +46,18 @@ function essence({ memory, seconds, statesPerSecond, ...rest }: SearchResult) {
 const byQueue = async (data: object, options: object = {}) =>
   essence(await queue.exploreByQueue(await prepare(data), given(data), { url: server.url, ...options }))
 
-const where = serverProgram === null ? 'skipped: neither redis-server nor valkey-server is installed' : serverProgram
+const REASON = 'neither redis-server nor valkey-server is installed'
 
-describe.skipIf(serverProgram === null)(`a search through a queue (${where})`, () => {
+describe('a search through a queue', () => {
   beforeAll(async () => {
+    if (serverProgram === null) return
     queue = (await import(built('queue'))) as typeof queue
     explore = (await import(built('explore'))) as typeof explore
     setup = ((await import(fileURLToPath(SETUP))) as { searchSetup: SearchSetup }).searchSetup
-    server = await RedisServer.start(serverProgram!)
+    server = await RedisServer.start(serverProgram)
   })
+
+  beforeEach(({ skip }) => skip(serverProgram === null, REASON))
 
   afterEach(() => {
     for (const child of workers.splice(0)) child.kill('SIGKILL')
