@@ -12,6 +12,7 @@ const LOST_AFTER = 30
 /** Searches whose machines are kept. */
 const MOST_SEARCHES = 4
 
+/** What a worker of a queue needs. */
 export interface WorkerOptions extends QueuePlace {
   /**
    * Makes the machine of a search from what its coordinator gave. What comes out of the queue is data, never code: what it
@@ -26,6 +27,7 @@ export interface WorkerOptions extends QueuePlace {
   onError?(error: Error): void
 }
 
+/** A worker at work. */
 export interface QueueWorker {
   /** Ends it when it is done with its portion. */
   end(): Promise<void>

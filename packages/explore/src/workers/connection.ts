@@ -7,6 +7,9 @@ import type { Answer, Request } from './protocol.js'
 /** The worker's code, beside this chunk of the built package. */
 const WORKER = new URL('./worker.js', import.meta.url)
 
+/** How long the end of a worker may take to become known after its pipe broke, in milliseconds. */
+const EXIT_FOLLOWS_MS = 1000
+
 /** A worker is gone, whatever ended it. */
 export class WorkerLost extends Error {}
 
@@ -34,7 +37,7 @@ export class Connection {
       this.#waiting = null
       waiting?.resolve(answer)
     })
-    this.#target.on('error', (error: Error) => this.#lose(`the worker failed: ${error.message}`))
+    this.#target.on('error', (error: Error) => this.#loseUnlessItSaysWhy(`the worker failed: ${error.message}`))
     this.#target.on('exit', (code: number | null, signal?: string | null) =>
       this.#lose(`the worker ended with ${signal ?? `status ${code}`}`),
     )
@@ -54,7 +57,7 @@ export class Connection {
       }
       this.#waiting = { resolve, reject }
       if ('postMessage' in this.#target) this.#target.postMessage(request)
-      else this.#target.send(request, (error) => error && this.#lose(error.message))
+      else this.#target.send(request, (error) => error && this.#loseUnlessItSaysWhy(error.message))
     })
     if (answer.kind !== 'failed') return answer as AnswerTo<K>
     throw answer.user ? new MachineError('search-failed', answer.message) : new Error(answer.message)
@@ -66,6 +69,11 @@ export class Connection {
     this.#target.on('error', () => {})
     if ('terminate' in this.#target) await this.#target.terminate()
     else this.#target.kill('SIGKILL')
+  }
+
+  /** A pipe that breaks may be known before the end of the process behind it, which says what has happened. */
+  #loseUnlessItSaysWhy(message: string): void {
+    setTimeout(() => this.#lose(message), EXIT_FOLLOWS_MS)
   }
 
   #lose(message: string): void {
