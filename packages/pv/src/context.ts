@@ -1,4 +1,12 @@
-import { type Differences, type PvCall, TF_KERNEL_MODE, type Vcpu, vcpuOf } from '@trapframe/xen'
+import {
+  type Differences,
+  deliveryOf,
+  type GuestGs,
+  type PvCall,
+  TF_KERNEL_MODE,
+  type Vcpu,
+  vcpuOf,
+} from '@trapframe/xen'
 import { HOST_CHECKS, type HostChecks } from './host-checks.js'
 import { type PvState, pvStateOf } from './state/pv-fields.js'
 import { type VcpuInfo, vcpuInfoOf } from './state/vcpu-info.js'
@@ -13,6 +21,8 @@ export interface PvContext extends PvCall {
   readonly shows: Differences
   /** The checks that stand between a guest and the hypervisor. */
   readonly checks: HostChecks
+  /** Where the guest's GS bases are while Xen runs (P2, P3). */
+  readonly gs: GuestGs
 }
 
 /** The context of a call from a guest. */
@@ -20,7 +30,8 @@ export function pvContext(call: PvCall, checks: HostChecks = HOST_CHECKS): PvCon
   const { cpu, build } = call
   const vcpu = vcpuOf(cpu, 'guest', build.layout)
   const pv = pvStateOf(cpu, vcpu)
-  return { ...call, vcpu, pv, info: vcpuInfoOf(cpu, isCompat({ pv })), shows: build.shows, checks }
+  const info = vcpuInfoOf(cpu, isCompat({ pv }))
+  return { ...call, vcpu, pv, info, shows: build.shows, checks, gs: checks.gs(deliveryOf(cpu)) }
 }
 
 /** is_pv_32bit_vcpu: the guest's kernel is 32-bit code in ring 1, its user code in ring 3 (P5). */

@@ -1,8 +1,7 @@
 import { type Cpu, isCanonical } from '@trapframe/core'
-import { halves } from '@trapframe/xen'
+import { type GuestGs, guestGs, halves } from '@trapframe/xen'
 import { iretRflags } from './hypercall/iret-rflags.js'
 import { auditDescriptor } from './segment/descriptor-audit.js'
-import { FRED_GS, type GuestGs, IDT_GS } from './segment/gs.js'
 import { isGuestFrame } from './segment/guest-frame.js'
 import { HYPERVISOR_VIRT_END, HYPERVISOR_VIRT_START, hardened, stackOutsideXen } from './virtual-range.js'
 
@@ -50,5 +49,5 @@ export const HOST_CHECKS: HostChecks = {
   iretRflags,
   isGuestFrame,
   auditsPages: true,
-  gs: (delivery) => (delivery === 'fred' ? FRED_GS : IDT_GS),
+  gs: guestGs,
 }

@@ -5,9 +5,10 @@ export { type BootDecision, type BootFacts, decideBoot, REVISIONS, type Revision
 export { type Interrupted, interruptBoot } from './boot/interrupted.js'
 export type { Programmed } from './boot/record.js'
 export type { SetUp } from './boot/set-up.js'
+export { deliveryOf } from './delivery.js'
 export { showVcpuRegisters, vcpuName } from './diagnostics/show-registers.js'
 export { raiseSoftirq, SCHEDULE_SOFTIRQ } from './exit/softirq.js'
-export { type Differences, deliveryOf, differencesOf } from './guest-visible/differences.js'
+export { type Differences, differencesOf } from './guest-visible/differences.js'
 export type { Build, Call, Outcome } from './handlers/context.js'
 export { panic } from './handlers/panic.js'
 export {
@@ -77,6 +78,7 @@ export {
   type VcpuOwner,
   vcpuOf,
 } from './registers/context-switch.js'
+export { FRED_GS, type GuestGs, guestGs, IDT_GS } from './registers/guest-gs.js'
 export { EINVAL, getInfoGuest, setInfoGuest } from './registers/guest-info.js'
 export {
   GUEST_CONTEXT,

@@ -8,6 +8,7 @@ import {
   IA32_FRED_STKLVLS,
 } from '@trapframe/fred'
 import { IA32_INTERRUPT_SSP_TABLE_ADDR, IA32_SYSENTER_ESP, readGate, readIst, readRsp } from '@trapframe/idt'
+import { deliveryOf } from './delivery.js'
 import { VECTORS } from './entry/vectors.js'
 
 /** A stack pointer and what kind of stack it should lead to. */
@@ -17,7 +18,7 @@ export interface TypedPointer extends StackPointer {
 
 /** Every stack pointer that delivery on a CPU would use now, read where the CPU itself would read it. */
 export function stackPointers(cpu: Cpu): TypedPointer[] {
-  return cpu.mechanism?.name === 'fred' ? fredPointers(cpu) : idtPointers(cpu)
+  return deliveryOf(cpu) === 'fred' ? fredPointers(cpu) : idtPointers(cpu)
 }
 
 const LEVELS = [0, 1, 2, 3] as const

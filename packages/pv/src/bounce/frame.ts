@@ -1,20 +1,16 @@
 import { AC, NT, RF, TF, VM } from '@trapframe/core'
-import { FLAT_USER_CS64, FLAT_USER_SS, type PvAnswer, TRAP_SYSCALL } from '@trapframe/xen'
+import type { PvAnswer } from '@trapframe/xen'
 import { inKernelMode, isCompat, type PvContext } from '../context.js'
 import { CRASH_BAD_STACK, CRASH_FRAME_FAULT, CRASH_NULL_HANDLER } from '../crash.js'
-import { GuestFault, storeFrame } from '../guest-memory.js'
+import { storeFrame } from '../guest-memory.js'
 import { createCompatBounceFrame } from '../pv32/bounce-frame.js'
 import { toggleGuestMode } from '../segment/guest-mode.js'
 import { TBF_CALLBACK, TBF_EXCEPTION_ERRCODE, TBF_INTERRUPT, TBF_SYSCALL } from '../state/pv-fields.js'
 import { frameRflags } from './frame-rflags.js'
+import { alignStack, enterGuestKernel, MASK_SHIFT, pushFrame, RPL, SELECTOR } from './guest-stack.js'
 
 /** What no handler starts with: a trap through an interrupt gate clears all but AC, and a kernel wants no alignment checks. */
 const CLEARED = BigInt(AC | VM | RF | NT | TF)
-const RPL = 3n
-const STACK_ALIGNMENT = 16n
-const SELECTOR = 0xffffn
-/** saved_upcall_mask lies in bits 39:32 of the CS slot. */
-const MASK_SHIFT = 32n
 
 /**
  * create_bounce_frame: puts the guest's registers on its kernel stack, from high to low SS, RSP, RFLAGS, CS with the upcall
@@ -37,7 +33,7 @@ export function createBounceFrame(context: PvContext): PvAnswer {
     toggleGuestMode(context)
     rsp = vcpu.get('kernel_sp')
   }
-  rsp &= ~(STACK_ALIGNMENT - 1n)
+  rsp = alignStack(rsp)
   if (!checks.stackOutsideXen(rsp)) return { crash: CRASH_BAD_STACK }
   const mask = info.get('evtchn_upcall_mask') & 0xffn
   const slots = [
@@ -50,23 +46,15 @@ export function createBounceFrame(context: PvContext): PvAnswer {
     regs.get('r11'),
     regs.get('rcx'),
   ]
-  const frame = BigInt.asUintN(64, rsp - BigInt(8 * slots.length))
-  try {
-    slots.forEach((value, i) => {
-      storeFrame(context, checks.hardened(frame) + BigInt(8 * (slots.length - 1 - i)), 8, value)
-    })
-  } catch (thrown) {
-    if (!(thrown instanceof GuestFault)) throw thrown
-    pv.set('crash_address', thrown.address)
+  const end = BigInt.asUintN(64, rsp - BigInt(8 * slots.length))
+  const moved = checks.hardened(end) - end
+  const frame = pushFrame(context, rsp, slots, (address, value) => storeFrame(context, address + moved, 8, value))
+  if (frame === null) {
     regs.set('cs', regs.get('cs') | RPL)
     return { crash: CRASH_FRAME_FAULT }
   }
   if ((flags & TBF_INTERRUPT) !== 0) info.set('evtchn_upcall_mask', 1n)
-  regs.set('entry_vector', regs.get('entry_vector') | BigInt(TRAP_SYSCALL))
-  regs.set('rflags', regs.get('rflags') & ~CLEARED)
-  regs.set('ss', BigInt(FLAT_USER_SS))
-  regs.set('rsp', frame)
-  regs.set('cs', BigInt(FLAT_USER_CS64))
+  enterGuestKernel(context, frame, CLEARED)
   if (handler === 0n) return { crash: CRASH_NULL_HANDLER }
   regs.set('rip', handler)
   if ((flags & TBF_SYSCALL) !== 0) regs.set('rflags', shows.syscallHandlerRflags(regs.get('rflags'), frame))

@@ -1,6 +1,5 @@
 import { EFER, EFER_LMA, EFER_LME, EFER_NXE, EFER_SCE, Fault, FS_BASE, readMsr, writeMsr } from '@trapframe/core'
 import { readTimeStamp } from '@trapframe/isa'
-import { deliveryOf } from '@trapframe/xen'
 import type { PvContext } from '../context.js'
 
 /** RDMSR and WRMSR of a guest's kernel. What is not here is not the guest's, whether the CPU has it or not (P3). */
@@ -20,14 +19,14 @@ const APIC_BOOT_CPU = 0x100n
 const EFER_SHOWN = BigInt(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
 
 /** The value of an MSR; null where the guest has none. */
-export function readGuestMsr({ cpu, checks }: PvContext, index: number): bigint | null {
+export function readGuestMsr({ cpu, gs }: PvContext, index: number): bigint | null {
   switch (index) {
     case IA32_FS_BASE:
       return cpu.get64(FS_BASE)
     case IA32_GS_BASE:
-      return checks.gs(deliveryOf(cpu)).active(cpu)
+      return gs.active(cpu)
     case IA32_KERNEL_GS_BASE:
-      return checks.gs(deliveryOf(cpu)).inactive(cpu)
+      return gs.inactive(cpu)
     case IA32_EFER:
       return cpu.get64(EFER) & EFER_SHOWN
     case IA32_APIC_BASE:
@@ -43,7 +42,7 @@ export function readGuestMsr({ cpu, checks }: PvContext, index: number): bigint 
 
 /** Writes an MSR; false where the guest has none, or may not have the value. */
 export function writeGuestMsr(context: PvContext, index: number, value: bigint): boolean {
-  const { cpu, vcpu, pv, checks } = context
+  const { cpu, vcpu, pv, checks, gs } = context
   switch (index) {
     case IA32_FS_BASE:
       if (!checks.canonical(cpu, value)) return false
@@ -51,11 +50,11 @@ export function writeGuestMsr(context: PvContext, index: number, value: bigint):
       return true
     case IA32_GS_BASE:
       if (!checks.canonical(cpu, value)) return false
-      checks.gs(deliveryOf(cpu)).setActive(cpu, value)
+      gs.setActive(cpu, value)
       return true
     case IA32_KERNEL_GS_BASE:
       if (!checks.canonical(cpu, value)) return false
-      checks.gs(deliveryOf(cpu)).setInactive(cpu, value)
+      gs.setInactive(cpu, value)
       vcpu.set('gs_base_user', value)
       return true
     case IA32_EFER:

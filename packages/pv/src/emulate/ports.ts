@@ -14,7 +14,6 @@ import {
   TF,
   VECTOR_PF,
 } from '@trapframe/core'
-import { deliveryOf } from '@trapframe/xen'
 import { inKernelMode, type PvContext } from '../context.js'
 import { ioBreakpointsMet } from '../debug/debug-registers.js'
 import { GuestFault, loadGuest, storeGuest } from '../guest-memory.js'
@@ -142,9 +141,9 @@ function repeat(
 }
 
 /** Base of the segment in use: of the memory operand, whose prefix counts for OUTS. */
-function segmentBase({ cpu, checks }: PvContext, insn: Decoded, otherwise: SegmentNumber): bigint {
+function segmentBase({ cpu, gs }: PvContext, insn: Decoded, otherwise: SegmentNumber): bigint {
   const n = insn.operands.find(({ kind }) => kind === OPERAND_MEMORY)?.segment ?? otherwise
   if (n === FS) return cpu.get64(FS_BASE)
-  if (n === GS) return checks.gs(deliveryOf(cpu)).active(cpu)
+  if (n === GS) return gs.active(cpu)
   return insn.codeSize === 64 ? 0n : cpu.segment(n as SegmentNumber).base
 }

@@ -1,5 +1,5 @@
+import { FRED_GS, IDT_GS } from '@trapframe/xen'
 import type { HostChecks } from '../host-checks.js'
-import { FRED_GS, IDT_GS } from '../segment/gs.js'
 
 /** A hypervisor that has lost one of its checks: what a run over malformed guests must find, or it shows nothing (P6). */
 export interface Defect {

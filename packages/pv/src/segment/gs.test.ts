@@ -1,10 +1,9 @@
-import { loadSegments, saveSegments, vcpuOf } from '@trapframe/xen'
+import { FRED_GS, IDT_GS, loadSegments, saveSegments, vcpuOf } from '@trapframe/xen'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { BOTH, calledBack, type PvBench, pvBench } from '../../test/pv-machine.js'
 import { SEGMENT_BASES, setSegmentBase } from '../guest/hypercalls.js'
 import { ANCHORS, MARKS } from '../guest/memory.js'
 import { loadSelector, readGsQword, readMsr } from '../guest/operations.js'
-import { FRED_GS, IDT_GS } from './gs.js'
 
 const GS_BASE_MSR = 0xc000_0101n
 const KERNEL_GS_BASE_MSR = 0xc000_0102n

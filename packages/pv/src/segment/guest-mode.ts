@@ -1,4 +1,4 @@
-import { deliveryOf, TF_KERNEL_MODE } from '@trapframe/xen'
+import { TF_KERNEL_MODE } from '@trapframe/xen'
 import { inKernelMode, type PvContext } from '../context.js'
 
 /**
@@ -6,8 +6,7 @@ import { inKernelMode, type PvContext } from '../context.js'
  * may have changed it by instructions of its own, and the two bases change places (P2, P3).
  */
 export function toggleGuestMode(context: PvContext): void {
-  const { cpu, vcpu, checks } = context
-  const gs = checks.gs(deliveryOf(cpu))
+  const { cpu, vcpu, gs } = context
   const active = gs.active(cpu)
   vcpu.set(inKernelMode(context) ? 'gs_base_kernel' : 'gs_base_user', active)
   gs.setActive(cpu, gs.inactive(cpu))

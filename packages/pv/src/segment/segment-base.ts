@@ -1,5 +1,5 @@
 import { type Cpu, Fault, GS, loadSegment, VECTOR_PF, writeMsr } from '@trapframe/core'
-import { deliveryOf } from '@trapframe/xen'
+import type { GuestGs } from '@trapframe/xen'
 import type { PvContext } from '../context.js'
 import { EINVAL } from '../hypercall/hypercall.js'
 import { mapLdtPageAt } from './ldt.js'
@@ -19,8 +19,7 @@ const NULL_SELECTOR = ~3n
  * own, which is the active one; or a selector for its user code's GS (P3).
  */
 export function setSegmentBase(context: PvContext, which: bigint, base: bigint): number {
-  const { cpu, vcpu, checks } = context
-  const gs = checks.gs(deliveryOf(cpu))
+  const { cpu, vcpu, checks, gs } = context
   if (which === SEGBASE_GS_USER_SEL) {
     loadUserGs(context, Number(base & SELECTOR))
     return 0
@@ -50,8 +49,7 @@ export function setSegmentBase(context: PvContext, which: bigint, base: bigint):
  * inactive one, the two change places around it.
  */
 function loadUserGs(context: PvContext, selector: number): void {
-  const { cpu, vcpu, checks } = context
-  const gs = checks.gs(deliveryOf(cpu))
+  const { cpu, vcpu, checks, gs } = context
   const wanted = (BigInt(selector) & NULL_SELECTOR) === 0n ? selector : selector | Number(checks.rpl)
   const swapped = gs.loadsActive
   if (swapped) exchange(cpu, gs)
@@ -76,7 +74,7 @@ function tryLoad(context: PvContext, selector: number): boolean {
 /** The linear address of a #PF. */
 const addressOf = ({ dataLo, dataHi }: Fault): bigint => (BigInt(dataHi >>> 0) << 32n) | BigInt(dataLo >>> 0)
 
-function exchange(cpu: Cpu, gs: ReturnType<PvContext['checks']['gs']>): void {
+function exchange(cpu: Cpu, gs: GuestGs): void {
   const active = gs.active(cpu)
   gs.setActive(cpu, gs.inactive(cpu))
   gs.setInactive(cpu, active)

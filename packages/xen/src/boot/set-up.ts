@@ -1,5 +1,6 @@
 import { type Cpu, IDTR, readMsr, SEGMENT_LIMIT, segmentSlot, TABLE_LIMIT, TR } from '@trapframe/core'
 import { IA32_CSTAR, IA32_LSTAR, IA32_SYSENTER_EIP, readGate } from '@trapframe/idt'
+import { deliveryOf } from '../delivery.js'
 import { VECTORS } from '../entry/vectors.js'
 import { TOKEN_BUSY } from '../setup/cet.js'
 import { ISST_ENTRIES } from '../setup/tables.js'
@@ -29,7 +30,7 @@ export interface SetUp {
 
 /** Counts what one CPU is set up with. */
 export function readSetUp(cpu: Cpu, programmed: readonly Programmed[]): SetUp {
-  const fred = cpu.mechanism?.name === 'fred'
+  const fred = deliveryOf(cpu) === 'fred'
   const gates = presentGates(cpu)
   const tss = cpu.words[segmentSlot(TR) + SEGMENT_LIMIT]! >>> 0
   const pointers = countPointers(cpu)

@@ -1,4 +1,4 @@
-import { type Cpu, DF, IF, RF } from '@trapframe/core'
+import { DF, IF, RF } from '@trapframe/core'
 import type { Revision } from '../boot/decision.js'
 import { FLAT_USER_CS32, FLAT_USER_CS64, FLAT_USER_SS } from '../layout/selectors.js'
 
@@ -120,6 +120,3 @@ export function differencesOf(revision: Revision, delivery: 'idt' | 'fred'): Dif
   if (revision === 'rfc') return delivery === 'fred' ? FRED_RFC : IDT_RFC
   return delivery === 'fred' ? FRED_UPSTREAM : IDT_UPSTREAM
 }
-
-/** Those of the Xen that runs on a CPU: its mechanism is the one that the boot chose. */
-export const deliveryOf = (cpu: Cpu): 'idt' | 'fred' => (cpu.mechanism?.name === 'fred' ? 'fred' : 'idt')

@@ -1,5 +1,5 @@
 import { pushesErrorCode, TF, VECTOR_BP, VECTOR_DB, VECTOR_MC, VECTOR_NMI, VECTOR_PF, writeMsr } from '@trapframe/core'
-import { deliveryOf } from '../guest-visible/differences.js'
+import { deliveryOf } from '../delivery.js'
 import { askParts } from '../parts/part.js'
 import type { Call, Outcome } from './context.js'
 import { exceptionOf, toGuest } from './guest.js'

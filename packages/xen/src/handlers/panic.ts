@@ -1,5 +1,6 @@
 import { HARDWARE_EXCEPTION, IF, OTHER_EVENT, PRIVILEGED_SOFTWARE_EXCEPTION, SOFTWARE_EXCEPTION } from '@trapframe/core'
 import { decodeFrame, FRAME_BYTES } from '@trapframe/fred'
+import { deliveryOf } from '../delivery.js'
 import { showCode } from '../diagnostics/show-code.js'
 import { banner, liveState, registerLines, showRegisters } from '../diagnostics/show-registers.js'
 import { showStackOverflow } from '../diagnostics/show-stack-overflow.js'
@@ -27,7 +28,7 @@ function showExecutionState(call: Call): void {
 /** An exception or event that Xen can do nothing about. Under FRED the frame says what it was, and so does the message. */
 export function fatalTrap(call: Call, vector: number): Outcome {
   showExecutionState(call)
-  return panic(call, `FATAL TRAP: ${call.cpu.mechanism?.name === 'fred' ? fredEvent(call) : plainVector(call, vector)}`)
+  return panic(call, `FATAL TRAP: ${deliveryOf(call.cpu) === 'fred' ? fredEvent(call) : plainVector(call, vector)}`)
 }
 
 const errorCode = ({ regs }: Call): string => hex4(Number(regs.get('error_code')))

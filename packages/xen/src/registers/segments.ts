@@ -7,12 +7,12 @@ import {
   FS,
   FS_BASE,
   GS,
-  GS_BASE,
-  KERNEL_GS_BASE,
   loadSegment,
   type SegmentNumber,
 } from '@trapframe/core'
+import { deliveryOf } from '../delivery.js'
 import type { DataSelector } from '../layout/user-regs.js'
+import { guestGs } from './guest-gs.js'
 import { TF_KERNEL_MODE, type Vcpu } from './vcpu.js'
 
 /**
@@ -28,10 +28,11 @@ const SEGMENTS: readonly (readonly [DataSelector, SegmentNumber])[] = [
   ['gs', GS],
 ]
 
-/** A CPU whose mechanism exchanges GS bases on the way in has the guest's active one in IA32_KERNEL_GS_BASE (P2). */
-const exchangesGs = (cpu: Cpu): boolean => cpu.mechanism?.name === 'fred'
-
 const inKernelMode = (vcpu: Vcpu): boolean => (vcpu.get('flags') & TF_KERNEL_MODE) !== 0n
+
+/** Where the active GS base is kept, and the other one, by guest mode. */
+const KERNEL_ACTIVE = ['gs_base_kernel', 'gs_base_user'] as const
+const USER_ACTIVE = ['gs_base_user', 'gs_base_kernel'] as const
 
 /**
  * save_segments: puts the selectors away, and the bases that the guest itself can change: FS and the active GS, which is
@@ -40,8 +41,7 @@ const inKernelMode = (vcpu: Vcpu): boolean => (vcpu.get('flags') & TF_KERNEL_MOD
 export function saveSegments(cpu: Cpu, vcpu: Vcpu): void {
   for (const [name, n] of SEGMENTS) vcpu.setSelector(name, cpu.segment(n).selector)
   vcpu.set('fs_base', cpu.get64(FS_BASE))
-  const active = cpu.get64(exchangesGs(cpu) ? KERNEL_GS_BASE : GS_BASE)
-  vcpu.set(inKernelMode(vcpu) ? 'gs_base_kernel' : 'gs_base_user', active)
+  vcpu.set((inKernelMode(vcpu) ? KERNEL_ACTIVE : USER_ACTIVE)[0], guestGs(deliveryOf(cpu)).active(cpu))
 }
 
 /**
@@ -51,11 +51,10 @@ export function saveSegments(cpu: Cpu, vcpu: Vcpu): void {
 export function loadSegments(cpu: Cpu, vcpu: Vcpu): readonly DataSelector[] {
   const bad = SEGMENTS.filter(([name, n]) => !tryLoad(cpu, n, vcpu.selector(name))).map(([name]) => name)
   cpu.set64(FS_BASE, vcpu.get('fs_base'))
-  const kernel = vcpu.get('gs_base_kernel')
-  const user = vcpu.get('gs_base_user')
-  const swapped = inKernelMode(vcpu) === exchangesGs(cpu)
-  cpu.set64(GS_BASE, swapped ? user : kernel)
-  cpu.set64(KERNEL_GS_BASE, swapped ? kernel : user)
+  const gs = guestGs(deliveryOf(cpu))
+  const [active, inactive] = inKernelMode(vcpu) ? KERNEL_ACTIVE : USER_ACTIVE
+  gs.setActive(cpu, vcpu.get(active))
+  gs.setInactive(cpu, vcpu.get(inactive))
   return bad
 }
 

@@ -37,3 +37,6 @@ export const FRED_GS: GuestGs = {
   setInactive: IDT_GS.setActive,
   loadsActive: false,
 }
+
+/** That of a delivery. */
+export const guestGs = (delivery: 'idt' | 'fred'): GuestGs => (delivery === 'fred' ? FRED_GS : IDT_GS)
