@@ -54,6 +54,7 @@ const isAwaited = (to: Cpu): boolean => to.machine.cpus.some((from) => waitsFor(
 
 /** Every message that was sent and not accepted, by sender and receiver. */
 export function inFlight(machine: Machine): Flight[] {
+  if (!machine.cpus.some(isSending)) return []
   return machine.cpus.filter(isSending).flatMap((sender) => {
     const what = messageName(sender.words[localApic(sender) + SENT]!)
     const receivers = machine.cpus.filter(({ id }) => waitsFor(sender, id))
@@ -63,7 +64,8 @@ export function inFlight(machine: Machine): Flight[] {
 
 /** Whether a message of a CPU has not been accepted by everybody: what the delivery status of xAPIC mode says. */
 export function isSending(cpu: Cpu): boolean {
-  return cpu.get64(localApic(cpu) + WAITED_FOR) !== 0n
+  const at = localApic(cpu) + WAITED_FOR
+  return (cpu.words[at]! | cpu.words[at + 1]!) !== 0
 }
 
 /**

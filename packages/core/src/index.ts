@@ -251,7 +251,7 @@ export {
   type PluginHost,
 } from './plugin/plugin.js'
 export { type Combine, type Contribution, defineSlot, type Slot } from './plugin/slot.js'
-export { type Choice, choices, choose, type HappeningSource } from './schedule/choice.js'
+export { type Choice, choices, choose, type HappeningSource, happenings } from './schedule/choice.js'
 export { advanceTime, clearDeadline, deadlineOf, nextDeadline, setDeadline, TIMEOUT, timeOf } from './schedule/clock.js'
 export { canStep, enabledCpus, hasDeliverableEvent } from './schedule/ready.js'
 export {
@@ -372,6 +372,7 @@ export {
   MCG_RIPV,
 } from './state/control.js'
 export type { Layout, Region, RegionDeclaration, RegionScope } from './state/layout.js'
+export { nextDifference } from './state/next-difference.js'
 export {
   CORE_LAYOUT_VERSION,
   CORE_WORDS,

@@ -23,6 +23,7 @@ export {
   NMI_EVENT,
   pageFaultEvent,
 } from './search/event.js'
+export { interruptedContexts } from './search/interrupted-context.js'
 export type { Alone, SearchOptions, Strategy } from './search/options.js'
 export type {
   BoundaryCoverage,

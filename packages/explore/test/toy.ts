@@ -22,6 +22,7 @@ import {
   PAGE_WRITABLE,
   type Plugin,
   type Semantics,
+  SSP,
   STATUS,
   store64,
   WRITE,
@@ -30,7 +31,8 @@ import { explore } from '../src/index.js'
 
 /**
  * The smallest delivery mechanism that can go wrong: a frame of three quadwords (RIP, RSP, CPL), pushed on the stack of
- * ring 0 from ring 3, on the current stack otherwise, and for an NMI always on top of a stack of its own, if it has one.
+ * ring 0 from ring 3, on the current stack otherwise, and for an NMI always on top of a stack of its own, if it has one. RIP
+ * goes to the shadow stack too, if there is one.
  */
 
 export const CODE = 0x1000n
@@ -38,6 +40,8 @@ export const HANDLER = 0x2000n
 /** Primary and NMI stack of CPU `id`, one page each; these are their tops. */
 export const primaryTop = (id = 0): bigint => 0x1_1000n + BigInt(id) * 0x1_0000n
 export const nmiTop = (id = 0): bigint => 0x1_4000n + BigInt(id) * 0x1_0000n
+/** Shadow stack of CPU `id`, where it has one; its token, which says nothing here, is at its top. */
+export const shadowTop = (id = 0): bigint => 0x1_7000n + BigInt(id) * 0x1_0000n
 export const GUEST = 0x8_0000n
 export const GUEST_TOP = GUEST + 0x1000n
 export const FRAME_BYTES = 24n
@@ -60,7 +64,7 @@ const get = (cpu: Cpu, at: bigint): bigint => {
 }
 
 const deliver =
-  (ownNmiStack: boolean) =>
+  (ownNmiStack: boolean, shadowStacks: boolean) =>
   (cpu: Cpu, event: CpuEvent): void => {
     const own = event.type === NMI && ownNmiStack
     const top = own ? nmiTop(cpu.id) : cpu.cpl === 3 ? primaryTop(cpu.id) : cpu.rsp
@@ -68,6 +72,10 @@ const deliver =
     put(cpu, frame + 16n, BigInt(cpu.cpl), WRITE | IMPLICIT)
     put(cpu, frame + 8n, cpu.rsp, WRITE | IMPLICIT)
     put(cpu, frame, cpu.rip, WRITE | IMPLICIT)
+    if (shadowStacks) {
+      put(cpu, cpu.ssp - 8n, cpu.rip, WRITE | IMPLICIT)
+      cpu.set64(SSP, cpu.ssp - 8n)
+    }
     cpu.rsp = frame
     cpu.rip = HANDLER
     cpu.cpl = 0
@@ -92,6 +100,9 @@ export const BUMP = 0x40
 /** Waits for an event. */
 export const HALT = 0xf4
 
+/** SSP is on a shadow stack of this toy, with something on it. */
+const hasShadowStack = ({ id, ssp }: Cpu): boolean => ssp < shadowTop(id) - 8n && ssp >= shadowTop(id) - 0x1000n
+
 const RCX = 1
 const RDX = 2
 const RBX = 3
@@ -105,6 +116,7 @@ const SEMANTICS: Readonly<Record<number, readonly [mnemonic: string, execute: Se
       cpu.rip = rip
       cpu.rsp = rsp
       cpu.cpl = Number(cpl)
+      if (hasShadowStack(cpu)) cpu.set64(SSP, cpu.ssp + 8n)
       cpu.words[STATUS] = cpu.words[STATUS]! & ~BLOCKED_BY_NMI
       cpu.observer?.returned?.(cpu, 'iret')
     },
@@ -163,7 +175,7 @@ const decoded = (mnemonic: string): Decoded => ({
   text: mnemonic,
 })
 
-const toy = (ownNmiStack: boolean): Plugin =>
+const toy = (ownNmiStack: boolean, shadowStacks: boolean): Plugin =>
   definePlugin({
     name: 'toy',
     setup(host) {
@@ -184,7 +196,7 @@ const toy = (ownNmiStack: boolean): Plugin =>
           ring0CompatibilityMode: false,
           shadowStackTokens: false,
         },
-        deliver: deliver(ownNmiStack),
+        deliver: deliver(ownNmiStack, shadowStacks),
       })
     },
   })
@@ -200,11 +212,16 @@ export interface Toy {
 /** A machine in ring 3, at CODE, with its stack in the guest's page. */
 export function toyMachine({
   ownNmiStack = true,
+  shadowStacks = false,
   cpus = 1,
   plugins = [] as readonly Plugin[],
   facts = {} as Partial<Boot>,
 } = {}): Toy {
-  const machine = createMachine({ cpu: 'skylake', cpus, plugins: [toy(ownNmiStack), explore(), ...plugins] })
+  const machine = createMachine({
+    cpu: 'skylake',
+    cpus,
+    plugins: [toy(ownNmiStack, shadowStacks), explore(), ...plugins],
+  })
   const space = machine.space(0n)
   space.map(CODE, PAGE_USER | PAGE_EXECUTABLE)
   space.map(HANDLER, PAGE_EXECUTABLE)
@@ -214,11 +231,13 @@ export function toyMachine({
   for (const { id } of machine.cpus) {
     space.map(primaryTop(id) - 0x1000n, PAGE_WRITABLE)
     space.map(nmiTop(id) - 0x1000n, PAGE_WRITABLE)
+    if (shadowStacks) space.map(shadowTop(id) - 0x1000n, PAGE_WRITABLE)
   }
   for (const cpu of machine.cpus) {
     cpu.rip = CODE
     cpu.rsp = GUEST_TOP
     cpu.cpl = 3
+    if (shadowStacks) cpu.set64(SSP, shadowTop(cpu.id) - 8n)
     // A delivery leaves the segments alone: nothing here depends on them.
     cpu.words[CS_SELECTOR] = 0x2b
   }
@@ -235,7 +254,11 @@ export function toyMachine({
     stackMap: ({ id }) => ({
       cpu: id,
       delivery: 'toy',
-      regions: [region(nmiTop(id), 'NMI'), region(primaryTop(id), 'primary')],
+      regions: [
+        region(nmiTop(id), 'NMI'),
+        region(primaryTop(id), 'primary'),
+        ...(shadowStacks ? [region(shadowTop(id), 'shadow', 'shadow-stack')] : []),
+      ],
       elsewhere: [],
     }),
     ...facts,
@@ -248,11 +271,11 @@ export function toyMachine({
   }
 }
 
-const region = (top: bigint, name: string) => ({
+const region = (top: bigint, name: string, kind: 'stack' | 'shadow-stack' = 'stack') => ({
   address: top - 0x1000n,
   bytes: 0x1000,
   name,
-  kind: 'stack' as const,
+  kind,
   attributes: 'w',
   pointers: [],
 })

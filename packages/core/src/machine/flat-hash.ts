@@ -1,5 +1,6 @@
 import { HashSum, highTerm, lowTerm } from '../memory/hash.js'
 import type { Layout, Region } from '../state/layout.js'
+import { nextDifference } from '../state/next-difference.js'
 
 /** Words of the flat state that hashes count, from `from` to `to - 1`. */
 interface Span {
@@ -83,10 +84,9 @@ export class FlatHash {
 
 /** Exchanges the terms of words that differ from what was summed. */
 function exchange(state: Int32Array, summed: Int32Array, from: number, to: number, start: number, sum: HashSum): void {
-  for (let i = from; i < to; i++) {
+  for (let i = nextDifference(state, summed, from, to); i < to; i = nextDifference(state, summed, i + 1, to)) {
     const word = state[i]!
     const before = summed[i]!
-    if (word === before) continue
     summed[i] = word
     const place = i - start + 1
     if (before !== 0) {

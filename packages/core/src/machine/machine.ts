@@ -313,6 +313,15 @@ export class Machine {
   }
 
   /**
+   * Goes back to a snapshot for good after another one: the frames that only `spent` has are used again. No other snapshot may
+   * have been taken since `spent` was.
+   */
+  restoreAfter(spent: Snapshot, snapshot: Snapshot): void {
+    this.restore(snapshot)
+    this.memory.reclaim(spent.frames as Frame[], snapshot.frames)
+  }
+
+  /**
    * Hash of the whole state, 64 bits: equal states have equal hashes, whatever way led to them. Frames that did not
    * change since the last call cost nothing. Volatile regions and what {@link ignoreInHash} names do not count.
    */

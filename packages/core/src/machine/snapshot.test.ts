@@ -132,3 +132,25 @@ test('a snapshot of a machine with another layout is refused', () => {
   })
   expect(() => toyMachine().restore(other.snapshot())).toThrowError(/has layout .*, this machine/)
 })
+
+test('a snapshot that is given up leaves its frames for the next copies, and the one that is gone back to is as it was', () => {
+  fc.assert(
+    fc.property(fc.array(action, { minLength: 60, maxLength: 60 }), (actions) => {
+      const machine = toyMachine()
+      const base = machine.snapshot()
+      const hash = machine.hash()
+      for (let at = 0; at < actions.length; at += 20) {
+        for (const what of actions.slice(at, at + 10)) perform(machine, what)
+        const spent = machine.snapshot()
+        const middle = machine.hash()
+        for (const what of actions.slice(at + 10, at + 20)) perform(machine, what)
+        machine.restore(spent)
+        expect(machine.hash()).toBe(middle)
+        machine.restoreAfter(spent, base)
+        expect(machine.equals(base)).toBe(true)
+        expect(machine.hash()).toBe(hash)
+      }
+    }),
+    { numRuns: 20 },
+  )
+})

@@ -196,6 +196,19 @@ export class PhysicalMemory {
   }
 
   /**
+   * Takes the frames of a snapshot for the next copies, but for those that it shares with `base`, whose frames are those of
+   * now. Nobody else may have any of the others.
+   */
+  reclaim(frames: Frame[], base: readonly Frame[]): void {
+    const spare = this.#spare
+    for (let i = 0; i < frames.length && spare.length < SPARE_FRAMES; i++) {
+      const frame = frames[i]!
+      if (frame !== base[i] && frame !== this.#zero) spare.push(frame)
+    }
+    frames.length = 0
+  }
+
+  /**
    * Hash of all pages in two sums: equal contents have equal sums, whatever way led to them. Only pages that were written
    * or exchanged since the last call are looked at.
    */

@@ -19,18 +19,35 @@ export interface HappeningSource {
   happen(machine: Machine, name: string): void
 }
 
-const sources = (machine: Machine): readonly HappeningSource[] => [
-  TIMEOUTS,
-  ...machine.contributions(HAPPENINGS).map(({ value }) => value),
-]
+const byMachine = new WeakMap<Machine, readonly HappeningSource[]>()
+
+/** The sources of a machine, which are fixed when it is made: searches ask for them at every state. */
+function sources(machine: Machine): readonly HappeningSource[] {
+  let found = byMachine.get(machine)
+  if (found === undefined) {
+    found = [TIMEOUTS, ...machine.contributions(HAPPENINGS).map(({ value }) => value)]
+    byMachine.set(machine, found)
+  }
+  return found
+}
+
+const NONE: readonly string[] = []
+
+/** Names of everything that may happen now beside the steps of CPUs, in a fixed order. */
+export function happenings(machine: Machine): readonly string[] {
+  let all = NONE
+  for (const source of sources(machine)) {
+    const names = source.enabled(machine)
+    if (names.length > 0) all = all.length === 0 ? names : [...all, ...names]
+  }
+  return all
+}
 
 /** Everything that may happen now: CPUs that can step, rising, then happenings. Empty when the machine has come to rest. */
 export function choices(machine: Machine): Choice[] {
   return [
     ...enabledCpus(machine).map((cpu) => ({ kind: 'step', cpu }) as const),
-    ...sources(machine).flatMap((source) =>
-      source.enabled(machine).map((name) => ({ kind: 'happening', name }) as const),
-    ),
+    ...happenings(machine).map((name) => ({ kind: 'happening', name }) as const),
   ]
 }
 

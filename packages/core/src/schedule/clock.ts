@@ -64,9 +64,11 @@ export function nextDeadline(machine: Machine): bigint | null {
 /** Name of the happening that lets the earliest deadline come. */
 export const TIMEOUT = 'timeout'
 
+const NOTHING: readonly string[] = []
+
 /** Time as something that may happen. */
 export const TIMEOUTS: HappeningSource = {
-  enabled: (machine) => (nextDeadline(machine) === null ? [] : [TIMEOUT]),
+  enabled: (machine) => (nextDeadline(machine) === null ? NOTHING : [TIMEOUT]),
   happen(machine) {
     const deadline = nextDeadline(machine)
     if (deadline !== null) advanceTime(machine, deadline - timeOf(machine))

@@ -42,6 +42,7 @@ import {
   HANDLER,
   INSTRUCTION_CPL,
   INSTRUCTION_RSP,
+  INSTRUCTION_SSP,
   LEFT,
   LEVEL,
   NOTED,
@@ -98,6 +99,8 @@ function beginInstruction(cpu: Cpu, ghost: number, insn: Decoded): void {
   }
   words[ghost + INSTRUCTION_RSP] = words[RSP_WORD]!
   words[ghost + INSTRUCTION_RSP + 1] = words[RSP_WORD + 1]!
+  words[ghost + INSTRUCTION_SSP] = words[SSP_WORD]!
+  words[ghost + INSTRUCTION_SSP + 1] = words[SSP_WORD + 1]!
   const n = words[ghost + CURRENT]!
   if (n === 0 || words[CPL_WORD] === 3) return
   const frame = frameAt(ghost, n)

@@ -30,6 +30,8 @@ export const FRAME_WORDS = 20
 export const STEP_NOTES = FRAMES + FRAME_CAPACITY * FRAME_WORDS
 /** Event that is being delivered: type and vector as in {@link EVENT}. */
 export const DELIVERING = STEP_NOTES + 0
+/** SSP when the last instruction began: which shadow stack a handler has left. */
+export const INSTRUCTION_SSP = STEP_NOTES + 2
 /** RIP, RSP, CPL and stack level when its delivery began. */
 export const BEFORE_RIP = STEP_NOTES + 4
 export const BEFORE_RSP = STEP_NOTES + 6

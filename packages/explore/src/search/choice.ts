@@ -1,14 +1,4 @@
-import {
-  ARRIVING,
-  type Cpu,
-  canStep,
-  choices,
-  HAPPENINGS,
-  hasDeliverableEvent,
-  type Machine,
-  nextDeadline,
-  STATUS,
-} from '@trapframe/core'
+import { ARRIVING, type Cpu, canStep, happenings, hasDeliverableEvent, type Machine, STATUS } from '@trapframe/core'
 import type { ExploreEvent } from './event.js'
 import type { Alone } from './options.js'
 
@@ -45,7 +35,6 @@ export class Choices {
   readonly #injections: Injections
   readonly #atEnd: ((cpu: Cpu) => boolean) | null
   readonly #alone: Alone | null
-  readonly #hasSources: boolean
   /** The choices of the last question. */
   readonly list: number[] = []
 
@@ -59,7 +48,6 @@ export class Choices {
     this.#machine = machine
     this.#injections = injections
     this.#atEnd = atEnd
-    this.#hasSources = machine.contributions(HAPPENINGS).length > 0
   }
 
   /** Whether a CPU has a step to make: one that is at its end only takes what is pending. */
@@ -77,10 +65,9 @@ export class Choices {
     const alone = this.#whoIsAlone()
     if (alone !== null) list.push(stepChoice(alone.id))
     else for (let id = 0; id < cpus.length; id++) if (this.canStep(cpus[id]!)) list.push(stepChoice(id))
-    if (this.#hasSources || nextDeadline(this.#machine) !== null) {
-      happeningsOf(this.#machine).forEach((name, index) => {
-        if (alone === null || this.#alone!.concerns(name, alone)) list.push(happeningChoice(index + 1))
-      })
+    const names = happenings(this.#machine)
+    for (let i = 0; i < names.length; i++) {
+      if (alone === null || this.#alone!.concerns(names[i]!, alone)) list.push(happeningChoice(i + 1))
     }
     return list.length
   }
@@ -102,7 +89,7 @@ export class Choices {
 
   /** Name of a happening by its number, which counts those that can happen in the state that the machine is in, from 1. */
   happeningName(number: number): string {
-    return happeningsOf(this.#machine)[number - 1]!
+    return happenings(this.#machine)[number - 1]!
   }
 
   /** The first CPU that is by itself and can step; null for none. */
@@ -133,6 +120,3 @@ export class Choices {
     return false
   }
 }
-
-const happeningsOf = (machine: Machine): string[] =>
-  choices(machine).flatMap((choice) => (choice.kind === 'happening' ? [choice.name] : []))

@@ -63,7 +63,7 @@ export class Expander {
   load({ data }: Bucket, at: number): void {
     this.#arrival.parentLo = data[at + 1]!
     this.#arrival.parentHi = data[at + 2]!
-    this.packer.unpack(data, at + RECORD_HEADER, data[at]!)
+    this.packer.unpack(data, at + RECORD_HEADER, data[at]!, this.#exploration.keepsStates ? undefined : this.#here)
   }
 
   /** Makes the choices of the loaded state that inject nothing. Whether there are others. */

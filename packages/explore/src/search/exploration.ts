@@ -78,7 +78,15 @@ export class Exploration {
     this.choices = new Choices(machine, injections, options.atEnd ?? null, options.alone ?? null)
     const judge = new Judge(machine, boot, options.invariants)
     const deadStacks = options.deadStacks === true ? new DeadStacks(machine, boot) : null
-    this.#transitions = new Transitions(machine, judge, events, this.choices, this.coverage, deadStacks)
+    this.#transitions = new Transitions(
+      machine,
+      judge,
+      events,
+      this.choices,
+      this.coverage,
+      deadStacks,
+      options.forget ?? null,
+    )
     this.#exact = options.verify === true ? new Map() : null
     judge.settle()
     this.start = machine.snapshot()
@@ -125,6 +133,11 @@ export class Exploration {
     for (const reason of stopped) if (reason === 'steps') this.findings.stopped.add(reason)
     for (const kind of ['shutdown', 'halted', 'end'] as const) this.findings.terminals[kind] += terminals[kind]
     this.coverage.load(coverage)
+  }
+
+  /** Whether states are kept as snapshots, to be compared. */
+  get keepsStates(): boolean {
+    return this.#exact !== null
   }
 
   /** A handler was left in the last transition. */

@@ -48,9 +48,14 @@ export interface SearchOptions {
   readonly alone?: Alone
   /**
    * Software reads nothing below its stack pointer, so that what a handler left on its stack need not tell states apart: it
-   * is cleared when the handler returns. Default false, as only the author of the software can say so.
+   * is cleared when the handler returns, and so is what lies below SSP on its shadow stack. Default false, as only the author of the software can say so.
    */
   readonly deadStacks?: boolean
+  /**
+   * Is called for every CPU after each step, and may make zero what nothing will use: see `interruptedContexts`. Must depend
+   * on the machine's state alone, and do nothing the second time.
+   */
+  readonly forget?: (cpu: Cpu) => void
   /** Names for addresses in reports; default the boot's labels. */
   readonly nameOf?: (address: bigint) => string
   /** Budgets; a search that meets one ends as not complete. Steps are those of one path. */

@@ -1,4 +1,4 @@
-import { type Machine, MachineError, PAGE_SIZE, type Snapshot } from '@trapframe/core'
+import { type Machine, MachineError, nextDifference, PAGE_SIZE, type Snapshot } from '@trapframe/core'
 
 const PAGE_WORDS = PAGE_SIZE / 4
 /** A run of words that differ: where it begins above its length. */
@@ -80,10 +80,14 @@ export class StatePacker {
     return at
   }
 
-  /** Puts the machine into a state that was packed, `count` words from `from` on. */
-  unpack(words: Int32Array, from: number, count: number): void {
+  /**
+   * Puts the machine into a state that was packed, `count` words from `from` on. A `spent` snapshot, which nobody needs any more
+   * and since which no other was taken, leaves its frames for it.
+   */
+  unpack(words: Int32Array, from: number, count: number, spent?: Snapshot): void {
     const machine = this.#machine
-    machine.restore(this.base)
+    if (spent === undefined) machine.restore(this.base)
+    else machine.restoreAfter(spent, this.base)
     const tables = words[from]!
     if (tables !== 0) machine.adoptTables(this.#tables[tables]!)
     let at = from + 2
@@ -96,8 +100,7 @@ export class StatePacker {
   #packSpan({ words, base, from, to, number, used }: Span, at: number): number {
     const end = used === null ? to : Math.min(to, from + Math.max(used(words, from), used(base, from)))
     const shift = number - from
-    for (let i = from; i < end; i++) {
-      if (words[i] === base[i]) continue
+    for (let i = nextDifference(words, base, from, end); i < end; i = nextDifference(words, base, i + 1, end)) {
       // A word that is the same between two that are not costs no more than the header of another run.
       let last = i
       for (let next = i + 1; next < end && next <= last + 2 && next - i < FLAT_MOST; next++) {
@@ -115,8 +118,7 @@ export class StatePacker {
   #packPage(index: number, words: Int32Array, base: Int32Array, from: number, to: number, at: number): number {
     const header = at
     at += PAGE_HEADER
-    for (let i = from; i < to; i++) {
-      if (words[i] === base[i]) continue
+    for (let i = nextDifference(words, base, from, to); i < to; i = nextDifference(words, base, i + 1, to)) {
       let last = i
       for (let next = i + 1; next < to && next <= last + 2; next++) if (words[next] !== base[next]) last = next
       const count = last - i + 1

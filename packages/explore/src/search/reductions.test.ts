@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { BUMP, CODE, FAULT, HANDLER, NOP, RETURN, STORE, toyMachine } from '../../test/toy.js'
+import { BUMP, CODE, FAULT, HALT, HANDLER, NOP, RETURN, STORE, toyMachine } from '../../test/toy.js'
 import { NMI_EVENT } from './event.js'
+import { interruptedContexts } from './interrupted-context.js'
 import type { SearchOptions } from './options.js'
 import type { SearchResult } from './result.js'
 import { search } from './search.js'
@@ -105,5 +106,53 @@ describe('interchangeable CPUs', () => {
   it('two CPUs with six instructions each: the triangle of the square', () => {
     const run = same(new Array<number>(6).fill(NOP))
     expect([run(undefined).states, run([[0, 1]]).states]).toEqual([49, 28])
+  })
+})
+
+describe('dead stacks', () => {
+  it('what a returned handler left on its shadow stack tells states apart no more than what it left on its stack', () => {
+    const states = (shadowStacks: boolean, deadStacks: boolean): number => {
+      const toy = toyMachine({ shadowStacks })
+      toy.write(HANDLER, NOP, RETURN)
+      const atEnd: SearchOptions['atEnd'] = ({ rip }) => rip === CODE + 6n
+      const options = { events: [NMI_EVENT], maxEvents: 2, straightLines: false, atEnd, deadStacks }
+      const found = search(toy.machine, toy.boot, options)
+      expect(found).toMatchObject({ complete: true, violations: [] })
+      return found.states
+    }
+    expect(states(true, true)).toBe(states(false, true))
+    expect(states(true, true)).toBeLessThan(states(true, false))
+  })
+})
+
+describe('a CPU that never goes back to what it was interrupted in', () => {
+  /** An NMI at any of six boundaries, and a handler that forgets what it interrupted at its second instruction. */
+  function stopped(handler: readonly number[], forgets: boolean) {
+    const toy = toyMachine({ shadowStacks: true })
+    toy.write(HANDLER, ...handler)
+    toy.cpu.setGpr(BUMPED, 0n)
+    const clear = interruptedContexts(toy.machine, toy.boot)
+    return search(toy.machine, toy.boot, {
+      events: [NMI_EVENT],
+      atEnd: ({ rip }) => rip === CODE + 5n,
+      ...(forgets ? { forget: (cpu) => void (cpu.rip === HANDLER + 1n && clear(cpu, [])) } : {}),
+    })
+  }
+  const BUMPED = 3
+
+  it('ends in one state instead of one for each place that was interrupted', () => {
+    expect(stopped([BUMP, NOP, HALT], false).terminals).toMatchObject({ halted: 6 })
+    expect(stopped([BUMP, NOP, HALT], true)).toMatchObject({
+      terminals: { halted: 1 },
+      complete: true,
+      violations: [],
+    })
+  })
+
+  it('is noticed when it does go back', () => {
+    expect(stopped([BUMP, RETURN], false)).toMatchObject({ violations: [{ invariant: 'return-identity' }] })
+    const { violations } = stopped([NOP, RETURN], true)
+    expect(violations.map(({ invariant }) => invariant)).toContain('return-identity')
+    expect(stopped([NOP, RETURN], false).violations).toEqual([])
   })
 })

@@ -1,4 +1,4 @@
-import { choose, type Machine, RIP, step } from '@trapframe/core'
+import { type Cpu, choose, type Machine, RIP, step } from '@trapframe/core'
 import type { Violation } from '../invariant/invariant.js'
 import type { Judge } from '../invariant/judge.js'
 import { type ChoiceCode, type Choices, choiceCpu, choiceEvent, choiceHappening } from './choice.js'
@@ -17,6 +17,7 @@ export class Transitions {
   readonly #choices: Choices
   readonly #coverage: Coverage
   readonly #deadStacks: DeadStacks | null
+  readonly #forget: ((cpu: Cpu) => void) | null
   /** Transitions that were judged. */
   made = 0
   /** A handler was left in the last one. */
@@ -29,7 +30,9 @@ export class Transitions {
     choices: Choices,
     coverage: Coverage,
     deadStacks: DeadStacks | null,
+    forget: ((cpu: Cpu) => void) | null,
   ) {
+    this.#forget = forget
     this.#deadStacks = deadStacks
     this.machine = machine
     this.judge = judge
@@ -61,6 +64,10 @@ export class Transitions {
   #settle(): void {
     this.#deadStacks?.clear(this.judge.ghost)
     this.judge.settle()
+    const forget = this.#forget
+    if (forget === null) return
+    const { cpus } = this.machine
+    for (let id = 0; id < cpus.length; id++) forget(cpus[id]!)
   }
 
   #apply(choice: ChoiceCode): void {
