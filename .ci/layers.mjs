@@ -13,7 +13,7 @@ export const layers = {
   apic: ['core'],
   xen: ['core', 'isa', 'idt', 'fred'],
   pv: ['core', 'isa', 'xen'],
-  kexec: ['core', 'isa', 'xen', 'apic'],
+  kexec: ['core', 'isa', 'xen', 'apic', 'explore'],
   queue: ['core', 'explore'],
   cli: ['core', ...plugins, 'queue'],
 }

@@ -10,7 +10,7 @@ import {
 import { destinations, FIXED, INIT, isDeassert, messageName, modeOf, NMI_MODE, vectorOf } from './command.js'
 import { FIRST_VECTOR, noteError, requestInterrupt, SEND_ILLEGAL_VECTOR } from './interrupts.js'
 import { apicMode } from './mode.js'
-import { ARRIVALS, localApic, SENT, slotOf, WAITED_FOR } from './region.js'
+import { ARRIVALS, ICR, localApic, SENT, slotOf, WAITED_FOR } from './region.js'
 import { enterWaitForSipi, startUp } from './startup.js'
 
 /**
@@ -35,6 +35,9 @@ export function setArrivals(machine: Machine, arrivals: Arrivals): void {
 
 const areChosen = (machine: Machine): boolean => machine.words[slotOf(machine, ARRIVALS)] !== 0
 
+/** When messages arrive on a machine. */
+export const arrivalsOf = (machine: Machine): Arrivals => (areChosen(machine) ? 'chosen' : 'at-step')
+
 function setArriving(cpu: Cpu, arriving: boolean): void {
   const status = cpu.words[STATUS]!
   cpu.words[STATUS] = arriving ? status | ARRIVING : status & ~ARRIVING
@@ -51,6 +54,9 @@ const waitsFor = (from: Cpu, to: number): boolean =>
   (from.words[localApic(from) + WAITED_FOR + (to >>> 5)]! & (1 << (to & 31))) !== 0
 
 const isAwaited = (to: Cpu): boolean => to.machine.cpus.some((from) => waitsFor(from, to.id))
+
+/** Low half of the interrupt command register: the last command of a CPU, 0 before the first one. */
+export const lastCommand = (cpu: Cpu): number => cpu.words[localApic(cpu) + ICR]!
 
 /** Every message that was sent and not accepted, by sender and receiver. */
 export function inFlight(machine: Machine): Flight[] {

@@ -12,6 +12,7 @@ export type { ReturnedFrame, StepNotes, Written } from './ghost/notes.js'
 export { checkInvariants } from './invariant/check.js'
 export { INVARIANTS, type Invariant, type InvariantContext, type Violation } from './invariant/invariant.js'
 export { explore } from './plugin.js'
+export { REDUCTIONS, type Reduction } from './reduction/reduction.js'
 export { loadCheckpoint, type SearchCheckpoint, saveCheckpoint } from './search/checkpoint.js'
 export {
   DEBUG_EVENT,

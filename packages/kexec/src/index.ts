@@ -1,7 +1,6 @@
 /** Crash and kexec for trapframe: the NMI shootdown, crash notes, and the way out into the next kernel. */
 
 export { arrivalFaults } from './arrival.js'
-export { KEXEC_CONTAINMENT } from './containment.js'
 export { type CrashOptions, loadCrashImage } from './load.js'
 export { noteOf } from './memory/layout.js'
 export { isContained, isStopping } from './memory/state.js'
@@ -10,3 +9,4 @@ export { NOTE_BYTES, NOTE_REGISTERS, type NoteControl, type NoteRegister, noteOf
 export { kexec } from './plugin.js'
 export { PRECAUTION_NAMES, PRECAUTIONS, type Precaution } from './precautions.js'
 export { crashingCpu, notShotDown, waitedFor } from './report.js'
+export { kexecSearch } from './search/plugin.js'

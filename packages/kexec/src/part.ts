@@ -29,6 +29,7 @@ import {
 } from './memory/layout.js'
 import {
   isContained,
+  isLoaded,
   isPlaced,
   readShared,
   readShared32,
@@ -143,6 +144,6 @@ function exception(call: Call, vector: number): Outcome | null {
 
 /** Only a loaded image is a reason not to stop. */
 function panicked({ machine }: Call): bigint | null {
-  if (!isPlaced(machine) || readShared32(machine, 'crash_image') === 0) return null
+  if (!isLoaded(machine)) return null
   return assembleCrashText(machine.cpu.mechanism!.name).labels.get('kexec_crash')!
 }

@@ -44,6 +44,7 @@ export {
   ldtBase,
   PER_CPU,
   stackOf,
+  TEXT as XEN_TEXT,
   vcpuInfoPage,
   ZERO_FRAME,
 } from './layout/memory.js'

@@ -16,6 +16,8 @@ export interface SearchPlan {
   /** Where a CPU is done, beside the ends of the scenario's programs: quantities. */
   readonly end: readonly string[]
   readonly deadStacks: boolean
+  /** Names of reductions that plugins know of. */
+  readonly reductions?: readonly string[] | undefined
   readonly strategy: 'breadth-first' | 'depth-first' | 'iterative-deepening'
   readonly maxStates?: number | undefined
   readonly maxSteps?: number | undefined

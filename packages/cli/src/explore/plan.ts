@@ -21,6 +21,7 @@ export function planOf({ explore }: CellSpec, given: PlanOptions): SearchPlan {
     invariants: given.invariants ?? explore.invariants,
     end: given.end ?? explore.end ?? [],
     deadStacks: given.deadStacks ?? explore.deadStacks ?? false,
+    reductions: given.reductions ?? explore.reductions,
     strategy: given.strategy ?? explore.strategy ?? 'breadth-first',
     maxStates: given.maxStates ?? budget.states,
     maxSteps: given.maxSteps ?? budget.steps,
@@ -35,6 +36,7 @@ export const PLAN_OPTIONS = {
   'event-cpus': { type: 'string', valueHint: 'LIST', description: 'numbers of the CPUs to which they happen' },
   invariants: { type: 'string', valueHint: 'LIST', description: 'which invariants count, between commas' },
   'dead-stacks': { type: 'boolean', description: 'nothing is read below the stack pointer' },
+  full: { type: 'boolean', description: 'without the reductions that the scenario names' },
   strategy: {
     type: 'string',
     valueHint: 'NAME',
@@ -56,6 +58,7 @@ export function planOptions(args: Given): PlanOptions {
     eventCpus: cpus?.map((text) => wholeNumber('event-cpus', text, 0, 63)),
     invariants: list(args, 'invariants'),
     deadStacks: args['dead-stacks'] === true ? true : undefined,
+    reductions: args.full === true ? [] : undefined,
     strategy: strategy(args.strategy as string | undefined),
     maxStates: number(args, 'max-states', 1, 1e9),
     maxSteps: number(args, 'max-steps', 1, 0xff_ffff),

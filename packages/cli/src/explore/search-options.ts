@@ -32,6 +32,7 @@ export function searchOptions(prepared: PreparedCell, plan: SearchPlan): SearchO
     ...(plan.eventCpus === undefined ? {} : { eventCpus: plan.eventCpus }),
     ...(plan.regions === undefined ? {} : { regions: plan.regions.map(({ from, to }) => region(labels, from, to)) }),
     ...(plan.invariants === undefined ? {} : { invariants: plan.invariants }),
+    ...(plan.reductions === undefined ? {} : { reductions: plan.reductions }),
     ...(plan.maxStates === undefined ? {} : { maxStates: plan.maxStates }),
     ...(plan.maxSteps === undefined ? {} : { maxSteps: plan.maxSteps }),
     ...(plan.maxSeconds === undefined ? {} : { maxSeconds: plan.maxSeconds }),

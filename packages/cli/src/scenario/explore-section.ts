@@ -55,6 +55,9 @@ export const EXPLORE = z.strictObject({
     .boolean()
     .describe('nothing is read below the stack pointer: what is there tells no states apart')
     .optional(),
+  reductions: oneOrMore(text)
+    .describe('what plugins know that makes the search smaller, by name: each is a promise of its own')
+    .optional(),
   strategy: z.enum(STRATEGIES).describe('breadth-first unless given').optional(),
   budget: BUDGET.describe('where the search stops short').optional(),
   expect: z.array(EXPECTED).describe('what the search must find').optional(),

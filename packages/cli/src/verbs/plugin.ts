@@ -22,6 +22,7 @@ import {
 } from './inject/events.js'
 import { SET_BLOCKING } from './setup/blocking.js'
 import { SET_CRASH } from './setup/crash.js'
+import { SET_IPIS } from './setup/ipis.js'
 import { MAP, SET_MEMORY, UNMAP } from './setup/memory.js'
 import { SET_MSRS, SET_REGISTERS } from './setup/registers.js'
 import { DELIVERY_VIEWS, EXPECTATIONS, INJECTIONS, SETUPS } from './slots.js'
@@ -35,6 +36,7 @@ const SET_UP = {
   memory: SET_MEMORY,
   blocking: SET_BLOCKING,
   crash: SET_CRASH,
+  ipis: SET_IPIS,
 }
 
 const INJECTED = {

@@ -1,4 +1,5 @@
 import type { Cpu } from '../cpu/cpu.js'
+import { UnsupportedError } from '../error.js'
 import type { Decoded } from '../instruction/decoded.js'
 import { RIP } from '../state/registers.js'
 import type { Machine } from './machine.js'
@@ -37,11 +38,24 @@ export function routineInstruction(routine: HostRoutine): RoutineInstruction {
   }
 }
 
-/** Semantics of {@link ROUTINE_MNEMONIC}. */
+/**
+ * Semantics of {@link ROUTINE_MNEMONIC}.
+ *
+ * @throws UnsupportedError where the routine follows an address to which nothing is mapped: what a C function would do there,
+ * the routine does not say
+ */
 export function runRoutine(cpu: Cpu, insn: Decoded): void {
   const { routine } = insn as RoutineInstruction
   cpu.words[RIP] = cpu.startLo
   cpu.words[RIP + 1] = cpu.startHi
   cpu.observer?.dispatched?.(cpu, routine.name)
-  routine.run(cpu.machine, cpu)
+  try {
+    routine.run(cpu.machine, cpu)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw new UnsupportedError('instruction', `host routine ${routine.name} went where it cannot: ${error.message}`, {
+      hint: 'an address that it was given, or found in memory, is wrong: the steps before say why',
+      cause: error,
+    })
+  }
 }

@@ -20,10 +20,11 @@ export class Judge {
 
   /**
    * @param names which invariants count; all of them where it is left out
+   * @param besides others that count as well
    * @throws MachineError for a name that no plugin contributes, or on a machine without explore
    */
-  constructor(machine: Machine, boot: Boot, names?: readonly string[]) {
-    this.invariants = selectInvariants(machine, names)
+  constructor(machine: Machine, boot: Boot, names?: readonly string[], besides: readonly Invariant[] = []) {
+    this.invariants = [...selectInvariants(machine, names), ...besides]
     this.#everywhere = this.invariants.filter(({ local }) => local !== true)
     this.#contexts = machine.cpus.map((cpu) => new StepContext(machine, cpu, boot))
   }

@@ -1,6 +1,7 @@
 import { type Boot, type Cpu, type Machine, MachineError, RIP, type Snapshot, UserError } from '@trapframe/core'
 import type { Violation } from '../invariant/invariant.js'
 import { Judge } from '../invariant/judge.js'
+import { reductionsOf } from '../reduction/reduction.js'
 import { type ChoiceCode, Choices, choiceCpu, choiceHappening } from './choice.js'
 import { Coverage } from './coverage.js'
 import { DeadStacks } from './dead-stack.js'
@@ -75,18 +76,11 @@ export class Exploration {
       cpus: options.eventCpus ?? machine.cpus.map(({ id }) => id),
       where: regions === undefined ? null : within(regions),
     }
-    this.choices = new Choices(machine, injections, options.atEnd ?? null, options.alone ?? null)
-    const judge = new Judge(machine, boot, options.invariants)
+    const { alone, forget, assumes } = reductionsOf(machine, boot, options)
+    this.choices = new Choices(machine, injections, options.atEnd ?? null, alone)
+    const judge = new Judge(machine, boot, options.invariants, assumes)
     const deadStacks = options.deadStacks === true ? new DeadStacks(machine, boot) : null
-    this.#transitions = new Transitions(
-      machine,
-      judge,
-      events,
-      this.choices,
-      this.coverage,
-      deadStacks,
-      options.forget ?? null,
-    )
+    this.#transitions = new Transitions(machine, judge, events, this.choices, this.coverage, deadStacks, forget)
     this.#exact = options.verify === true ? new Map() : null
     judge.settle()
     this.start = machine.snapshot()

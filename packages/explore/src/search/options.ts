@@ -56,6 +56,8 @@ export interface SearchOptions {
    * on the machine's state alone, and do nothing the second time.
    */
   readonly forget?: (cpu: Cpu) => void
+  /** Names of reductions that plugins know of (slot `REDUCTIONS`): which steps and states are left out. */
+  readonly reductions?: readonly string[]
   /** Names for addresses in reports; default the boot's labels. */
   readonly nameOf?: (address: bigint) => string
   /** Budgets; a search that meets one ends as not complete. Steps are those of one path. */

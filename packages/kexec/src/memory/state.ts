@@ -24,6 +24,9 @@ export function isStopping({ machine, id }: Cpu): boolean {
 
 export const isPlaced = (machine: Machine): boolean => machine.words[slotOf(machine, PLACED_REGION)] !== 0
 
+/** Whether a crash image is loaded: a panic leads to it. */
+export const isLoaded = (machine: Machine): boolean => isPlaced(machine) && readShared32(machine, 'crash_image') !== 0
+
 export function setPlaced(machine: Machine): void {
   machine.words[slotOf(machine, PLACED_REGION)] = 1
 }
