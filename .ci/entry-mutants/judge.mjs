@@ -7,7 +7,7 @@
 //
 // Each is a set over all paths of a search, and the two sets must be equal.
 import { ARITHMETIC_FLAGS, BLOCKED_BY_NMI, CR3, GPR, RFLAGS, RIP, SSP, STATUS } from '../../packages/core/dist/index.js'
-import { interruptedContexts, search } from '../../packages/explore/dist/index.js'
+import { INVARIANTS, interruptedContexts, search } from '../../packages/explore/dist/index.js'
 
 const low = (address) => Number(BigInt.asIntN(32, address))
 
@@ -34,6 +34,7 @@ export class Judged {
   #returns
   #end
   #clear
+  #invariants
   #seen = null
   #expected = null
   #problem = null
@@ -54,6 +55,8 @@ export class Judged {
     this.#returns = new Set([...functions].filter(([, name]) => name !== 'schedule').map(([at]) => low(at) + 1))
     this.#end = low(program.end)
     this.#clear = interruptedContexts(machine, boot)
+    const names = machine.contributions(INVARIANTS).map(({ name }) => name)
+    this.#invariants = program.panics ? names.filter((name) => name !== 'no-panic') : names
   }
 
   /** Searches with up to so many events. `expected` is what the unmutated host did, null for itself. */
@@ -68,6 +71,7 @@ export class Judged {
       maxEvents,
       eventCpus: [this.#cpu.id],
       deadStacks: true,
+      invariants: this.#invariants,
       atEnd: ({ rip }) => rip === end,
       forget: (cpu) => this.#look(cpu),
       ...(expected === null

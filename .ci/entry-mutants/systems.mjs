@@ -143,10 +143,11 @@ const FIRST_EVENTS = [
 /** Where nothing is: the stack for events of ring 3, then. */
 const NOWHERE = 0x1000n
 const DOUBLE_FAULTS = [
-  { name: 'double fault in ring 0', site: 'host', code: 'std\nxor esp, esp\nud2\nend: nop', events: 0 },
+  { name: 'double fault in ring 0', site: 'host', code: 'std\nxor esp, esp\nud2\nend: nop', events: 0, panics: true },
   {
     name: 'double fault',
     code: 'ud2\nend: nop',
+    panics: true,
     prepare({ machine, boot, cpu }) {
       if (boot.delivery === 'fred') writeMsr(cpu, IA32_FRED_RSP0, NOWHERE)
       else machine.space(0n).write64(cpu.segment(TR).base + 4n, NOWHERE)

@@ -42,6 +42,7 @@ function boot(machine, request) {
     sites: { guest: GUEST_SITE, host: hostSite(addressOf) },
     areas: memoryAreas(machine.cpus.length),
     stackMap: linuxStackMap,
+    panicStop: addressOf('panic_stop'),
     hostGsBases: ({ id }) => [perCpuPage(id).linear],
   }
 }

@@ -82,22 +82,28 @@ export class FlatHash {
   }
 }
 
-/** Exchanges the terms of words that differ from what was summed. */
+/** Exchanges the terms of words that differ from what was summed. They come in runs, with long stretches between. */
 function exchange(state: Int32Array, summed: Int32Array, from: number, to: number, start: number, sum: HashSum): void {
-  for (let i = nextDifference(state, summed, from, to); i < to; i = nextDifference(state, summed, i + 1, to)) {
-    const word = state[i]!
-    const before = summed[i]!
-    summed[i] = word
-    const place = i - start + 1
-    if (before !== 0) {
-      sum.lo = (sum.lo - lowTerm(before, place)) | 0
-      sum.hi = (sum.hi - highTerm(before, place)) | 0
-    }
-    if (word !== 0) {
-      sum.lo = (sum.lo + lowTerm(word, place)) | 0
-      sum.hi = (sum.hi + highTerm(word, place)) | 0
-    }
+  let { lo, hi } = sum
+  for (let i = nextDifference(state, summed, from, to); i < to; i = nextDifference(state, summed, i, to)) {
+    do {
+      const word = state[i]!
+      const before = summed[i]!
+      summed[i] = word
+      const place = i - start + 1
+      if (before !== 0) {
+        lo = (lo - lowTerm(before, place)) | 0
+        hi = (hi - highTerm(before, place)) | 0
+      }
+      if (word !== 0) {
+        lo = (lo + lowTerm(word, place)) | 0
+        hi = (hi + highTerm(word, place)) | 0
+      }
+      i++
+    } while (i < to && state[i] !== summed[i])
   }
+  sum.lo = lo
+  sum.hi = hi
 }
 
 /** A part without its volatile regions; regions that say how much of them is used are spans of their own. */

@@ -86,6 +86,8 @@ export interface Boot {
    * does not use GS, or does not say.
    */
   hostGsBases?(cpu: Cpu): readonly bigint[]
+  /** Where the host's software stops for good after a panic: the first instruction. Left out, it never does, or does not say. */
+  readonly panicStop?: bigint
   /** Whose code a CPU runs at CPL 3 now, by its name in `areas`. Left out, it is the `guest`'s. */
   owner?(cpu: Cpu): string
   /**

@@ -63,6 +63,11 @@ const SEEDS: Readonly<Record<string, Seeds>> = {
       deliverEvent(boot(one), externalInterrupt(0x21))
     },
   },
+  'no-panic': {
+    setUp: () => toyMachine({ facts: { panicStop: HANDLER } }),
+    obey: (one) => one.machine.step(),
+    violate: (one) => deliverEvent(boot(one), nmi()),
+  },
   'nmi-containment': {
     setUp: () => toyMachine({ plugins: [containment()] }),
     violate: (one) => {

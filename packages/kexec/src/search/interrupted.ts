@@ -1,28 +1,9 @@
-import { type Cpu, type CpuEvent, CS, NMI, type RegionDeclaration, SS } from '@trapframe/core'
+import { type Cpu, type CpuEvent, CS, GPR_NAMES, NMI, type RegionDeclaration, SS } from '@trapframe/core'
 import { isLoaded, isStopping } from '../memory/state.js'
 import type { NoteRegister } from '../note/layout.js'
 
-const GENERAL = [
-  'rax',
-  'rcx',
-  'rdx',
-  'rbx',
-  'rsp',
-  'rbp',
-  'rsi',
-  'rdi',
-  'r8',
-  'r9',
-  'r10',
-  'r11',
-  'r12',
-  'r13',
-  'r14',
-  'r15',
-] as const
-
 /** What an NMI interrupts, for a note to be held against. */
-export const INTERRUPTED_REGISTERS: readonly NoteRegister[] = [...GENERAL, 'rip', 'rflags', 'cs', 'ss']
+export const INTERRUPTED_REGISTERS: readonly NoteRegister[] = [...GPR_NAMES, 'rip', 'rflags', 'cs', 'ss']
 
 /** After a quadword for each of them: 1 once the note was judged. */
 const JUDGED = 2 * INTERRUPTED_REGISTERS.length
@@ -41,9 +22,9 @@ const slotOf = ({ machine }: Cpu): number => machine.layout.regions.get(INTERRUP
 export function noteInterrupted(cpu: Cpu, event: CpuEvent): void {
   if (event.type !== NMI || !isLoaded(cpu.machine) || isStopping(cpu) || isNoteJudged(cpu)) return
   const slot = slotOf(cpu)
-  GENERAL.forEach((_, n) => void cpu.set64(slot + 2 * n, cpu.gpr(n)))
+  GPR_NAMES.forEach((_, n) => void cpu.set64(slot + 2 * n, cpu.gpr(n)))
   const others = [cpu.rip, cpu.rflags, BigInt(cpu.segment(CS).selector), BigInt(cpu.segment(SS).selector)]
-  others.forEach((value, n) => void cpu.set64(slot + 2 * (GENERAL.length + n), value))
+  others.forEach((value, n) => void cpu.set64(slot + 2 * (GPR_NAMES.length + n), value))
 }
 
 /** The value that register `n` of {@link INTERRUPTED_REGISTERS} had. */

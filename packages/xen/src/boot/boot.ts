@@ -44,6 +44,7 @@ function boot(machine: Machine, request: BootRequest): Boot {
     stackMap: (cpu) => xenStackMap(cpu, info),
     // What Xen keeps for a CPU it finds through RSP: GS is the guest's, in ring 0 too.
     hostGsBases: () => [],
+    panicStop: text.get('panic_stop')!,
     facts: (cpu) => {
       const programmed = recorder.programmed(cpu.id)
       return {
