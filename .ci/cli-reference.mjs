@@ -26,8 +26,8 @@ ${
   section(overview, 'Exit codes') &&
   `Exit codes: ${section(overview, 'Exit codes')
     .trim()
-    .replace(/ {2,}/g, ' ')
-    .replace(/ (?=\d )/g, ' · ')}.`
+    .replace(/\s{2,}/g, ' ')
+    .replace(/ (?=\d+ )/g, ' · ')}.`
 }
 
 ${commands.map(({ name }) => page(name)).join('\n')}`,

@@ -204,7 +204,7 @@ export {
   USER,
   WRITE,
 } from './memory/access.js'
-export { AddressSpace, ENTRY_INDEX_SHIFT, type MappedPage } from './memory/address-space.js'
+export { AddressSpace, ENTRY_INDEX_SHIFT, type MappedPage, UnmappedError } from './memory/address-space.js'
 export { carried } from './memory/carry.js'
 export type { Device } from './memory/device.js'
 export {

@@ -8,5 +8,5 @@ export const CRASH_BAD_STACK = 'stack pointer lies in the hypervisor range'
 export const CRASH_IRET_FRAME = 'iret frame cannot be read'
 export const CRASH_FAILSAFE_FRAME = 'fault while writing the failsafe frame'
 
-/** The address at which writing or reading a frame failed last. */
+/** The address at which writing a frame on the guest's stack failed last. */
 export const crashAddress = ({ pv }: Pick<PvContext, 'pv'>): bigint => pv.get('crash_address')

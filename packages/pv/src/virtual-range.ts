@@ -2,7 +2,7 @@
 export const HYPERVISOR_VIRT_START = 0xffff_8000_0000_0000n
 export const HYPERVISOR_VIRT_END = 0xffff_8800_0000_0000n
 
-/** The most that a frame takes, in bytes: above Xen's range there must be room for it. */
+/** A stack that begins so far above Xen's range has room for a frame: aligned, it has 64 bytes, the most that one takes. */
 const FRAME_ROOM = 60n
 
 /** Whether a stack, 16-byte aligned, can take a frame without coming near Xen's own range. */

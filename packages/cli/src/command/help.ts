@@ -36,6 +36,7 @@ ${rows(
 )}
 ${paint('strong', 'Exit codes')}
   0  everything held    1  an expectation failed    2  a scenario or the command line is wrong
+  70  a defect of trapframe    130  ended by Ctrl-C
 `
 }
 

@@ -1,8 +1,9 @@
 import { plural } from '../report/plural.js'
 import { type Paint, painter } from '../terminal/style.js'
 import type { Output } from '../terminal/terminal.js'
-import type { ExploredCell, WrittenCounterexample } from './explore-files.js'
+import type { ExploredCell } from './explore-files.js'
 import { duration, grouped } from './progress.js'
+import type { WrittenCounterexample } from './write-counterexample.js'
 
 /** How a cell is shown. */
 export interface CellStyle {

@@ -1,5 +1,24 @@
+import { INVARIANTS, REDUCTIONS } from '@trapframe/explore'
+import { suggestion } from '../command/suggest.js'
 import type { ExploreExpectation } from '../scenario/explore-section.js'
+import type { PreparedCell } from '../session/prepare.js'
+import { sectionError } from './in-section.js'
 import type { SearchOutcome } from './job.js'
+
+/** What `keeps` calls all invariants. */
+const ALL = 'all'
+
+/** @throws ScenarioError for an invariant that nobody knows: that it is kept would always be true */
+export function requireKnownInvariants(prepared: PreparedCell): void {
+  const { machine, cell } = prepared
+  const assumed = machine.contributions(REDUCTIONS).flatMap(({ value }) => value.assumes ?? [])
+  const known = [...machine.contributions(INVARIANTS), ...assumed].map(({ name }) => name)
+  for (const { violates = [], keeps = [] } of cell.explore.expect ?? []) {
+    const unknown = [...violates, ...keeps.filter((name) => name !== ALL)].find((name) => !known.includes(name))
+    if (unknown === undefined) continue
+    throw sectionError(prepared, 'expect', `unknown invariant "${unknown}"`, suggestion(unknown, known))
+  }
+}
 
 /** What a cell's search did not find as its scenario says that it must, in words; empty where it did. */
 export function unmetExpectations(
@@ -10,7 +29,7 @@ export function unmetExpectations(
   const unmet: string[] = []
   for (const { violates = [], keeps = [], events, complete: wanted } of expect) {
     for (const name of violates) if (!broken.includes(name)) unmet.push(`${name} should be violated`)
-    const kept = keeps.includes('all') ? broken : keeps.filter((name) => broken.includes(name))
+    const kept = keeps.includes(ALL) ? broken : keeps.filter((name) => broken.includes(name))
     for (const name of kept) unmet.push(`${name} should hold`)
     const fewest = counterexamples[0]?.events
     if (events !== undefined && fewest !== events) {

@@ -1,5 +1,3 @@
-import { mkdir, writeFile } from 'node:fs/promises'
-import { basename, join, relative } from 'node:path'
 import type { Plugin } from '@trapframe/core'
 import type { SearchProgress } from '@trapframe/explore'
 import { EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, type ExitCode } from '../command/exit.js'
@@ -22,14 +20,15 @@ import { bareScenario } from './bare.js'
 import { drawCoverage } from './coverage.js'
 import { drawCell } from './draw.js'
 import { Estimate } from './estimate.js'
-import { unmetExpectations } from './expectations.js'
-import type { Counterexample, SearchOutcome } from './job.js'
+import { requireKnownInvariants, unmetExpectations } from './expectations.js'
+import { atSection } from './in-section.js'
+import type { SearchOutcome } from './job.js'
 import { exploredObject } from './json.js'
 import { performJob } from './perform.js'
 import { type PlanOptions, planOf } from './plan.js'
 import { progressText } from './progress.js'
-import { replayable } from './shrink.js'
 import { canSearchInWorkers } from './workers.js'
+import { type WrittenCounterexample, writeCounterexample } from './write-counterexample.js'
 
 export interface ExploreOptions extends PluginRequest {
   readonly plan: PlanOptions
@@ -53,15 +52,6 @@ export interface ExploreOptions extends PluginRequest {
   readonly allowPlugins?: boolean
   readonly allowFiles?: boolean
   readonly signal: AbortSignal
-}
-
-/** A counterexample with what became of it. */
-export interface WrittenCounterexample {
-  readonly found: Counterexample
-  /** The file, by path from the working folder; null where `run` cannot repeat it. */
-  readonly scenario: string | null
-  /** The command line that repeats it. */
-  readonly replay: string | null
 }
 
 /** A cell that was searched. */
@@ -166,10 +156,11 @@ async function* exploreScenario(
   const prepared = await openScenario(bareScenario(scenario), { plugins, allowPlugins, allowFiles })
   for (const [n, one] of prepared.entries()) {
     if (!wantsCell(context.selection, one.cell)) continue
+    requireKnownInvariants(one)
     const outcome = await searchCell(one, terminal, context)
     const counterexamples: WrittenCounterexample[] = []
     for (const found of outcome.counterexamples) {
-      counterexamples.push(await write(scenario, one, found, context))
+      counterexamples.push(await writeCounterexample(scenario, one, found, context))
     }
     const { expect = [] } = one.cell.explore
     const unmet = unmetExpectations(expect, outcome)
@@ -183,10 +174,6 @@ async function searchCell(prepared: PreparedCell, terminal: Terminal, context: C
   const { scenario, cell } = prepared
   const plan = planOf(cell, context.plan)
   const job = { file: scenario.file, cell: cell.name, plan }
-  if (context.graph !== undefined) {
-    const { writeGraph } = await import('./graph.js')
-    await writeGraph(prepared, plan, context.graph)
-  }
   const progress = showProgress(terminal)
   const estimate = new Estimate(plan.depth)
   const onProgress = (sample: SearchProgress): void => {
@@ -194,6 +181,10 @@ async function searchCell(prepared: PreparedCell, terminal: Terminal, context: C
     progress.say(progressText(job, sample, estimate.left(sample)))
   }
   try {
+    if (context.graph !== undefined) {
+      const { writeGraph } = await import('./graph.js')
+      await writeGraph(prepared, plan, context.graph)
+    }
     const { checkpoint, resume, signal, workers: count, source, allowPlugins, allowFiles = false } = context
     const onLoss = (message: string): void => {
       if (!signal.aborted) progress.terminal.err.write(`${message}: all go back to what was kept last\n`)
@@ -203,57 +194,10 @@ async function searchCell(prepared: PreparedCell, terminal: Terminal, context: C
     const queue = context.queue === undefined ? undefined : { url: context.queue, say }
     const meanwhile = { signal, onProgress, progressEvery: 250, checkpoint, resume }
     return await performJob(prepared, job, { ...meanwhile, workers, queue })
+  } catch (error) {
+    throw atSection(prepared, plan, error)
   } finally {
     progress.end()
-  }
-}
-
-/** Writes a counterexample as a scenario, if `run` can repeat it. */
-async function write(
-  scenario: Scenario,
-  prepared: PreparedCell,
-  found: Counterexample,
-  context: Context,
-): Promise<WrittenCounterexample> {
-  const { out, plugins, allowPlugins, modules = [] } = context
-  const { cell } = prepared
-  if (found.path.unsaid.length > 0) return { found, scenario: null, replay: null }
-  const file = join(out, fileName(scenario.file, cell.name, found.invariant))
-  const shown = relative(process.cwd(), file) || file
-  const written = await replayable(scenario, prepared, file, found, { plugins, allowPlugins })
-  if (written === null) return { found, scenario: null, replay: null }
-  await save(file, written.text)
-  const words = [
-    'trapframe run',
-    shown,
-    ...modules.map((module) => `--plugin ${module}`),
-    ...(cell.machine.plugins.length > 0 ? ['--allow-plugins'] : []),
-    ...(Object.values(scenario.programs).some((program) => 'elf' in program) ? ['--allow-files'] : []),
-  ]
-  return { found, scenario: shown, replay: words.join(' ') }
-}
-
-/** `nmi-reentry.idt-ist-2.no-clobber.yaml` */
-function fileName(file: string, cell: string, invariant: string): string {
-  const slug = cell
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-')
-    .replace(/^-|-$/g, '')
-  const stem = basename(file).replace(/\.(scenario\.)?(ya?ml|[cm]?ts)$/, '')
-  return [stem, ...(slug === '' ? [] : [slug]), invariant, 'yaml'].join('.')
-}
-
-/** @throws UsageError where it cannot be written */
-async function save(file: string, text: string): Promise<void> {
-  try {
-    await mkdir(join(file, '..'), { recursive: true })
-    await writeFile(file, text)
-  } catch (error) {
-    throw new UsageError(
-      `${file} cannot be written: ${(error as Error).message}`,
-      '--out FOLDER says where counterexamples go',
-      error,
-    )
   }
 }
 

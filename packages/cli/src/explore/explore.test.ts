@@ -228,6 +228,35 @@ describe('mistakes', () => {
     expect(err).toContain(told)
   })
 
+  test.each([
+    ['events: nim', 'did you mean "nmi"'],
+    ['eventCpus: [3]', 'the machine has 1'],
+    ['end: nowhere', 'unknown label "nowhere"'],
+    ['regions: { from: guest, to: guest }', 'is empty'],
+    ['invariants: no-clobbering', 'known are crash-note'],
+    ['expect: [{ keeps: no-clober }]', 'did you mean "no-clobber"'],
+    ['reductions: kexek', 'unknown reduction "kexek"'],
+    ['reductions: kexec', 'is about Xen with kexec'],
+  ])('of the scenario are told at their place: %s', async (entry, told) => {
+    const text = ['name: x', 'machine: { host: flat-fred }', 'guest: nop', 'explore:', `  ${entry}`].join('\n')
+    const { code, err } = await trapframe('explore', file(text), '--out', folderWith({}))
+    expect(code).toBe(2)
+    expect(err).toMatch(new RegExp(`s\\.yaml:5:${5 + entry.indexOf(':')} `))
+    expect(err).toContain(told)
+  })
+
+  test.each([
+    ['- crash: {}', '', 'needs a crash image'],
+    ['- ipis: chosen', '', 'setup: [{ ipis: chosen }]'],
+    ['ipis: chosen', 'ipis: sometimes', 'possible: at-step, chosen'],
+  ])('of the shootdown: "%s" as "%s"', async (from, to, told) => {
+    const text = readFileSync(join(scenarios, 'kexec-shootdown.yaml'), 'utf8').replace(from, to)
+    const { code, err } = await trapframe('explore', file(text), '--cell', 'cpus=2', '--cell', 'revision=rfc')
+    expect(code).toBe(2)
+    expect(err).toMatch(/s\.yaml:\d+:\d+ /)
+    expect(err).toContain(told)
+  })
+
   test('an unknown key of the section is told at its place', async () => {
     const { code, err } = await trapframe('explore', file('name: x\nexplore: { evnts: [nmi] }'))
     expect(code).toBe(2)

@@ -8,7 +8,7 @@ import type { SearchPlan } from './job.js'
 const DEFAULTS = { events: ['nmi', 'mc', 'db'], depth: 2, seconds: 120 } as const
 
 /** What the command line says; it wins over the scenario. */
-export type PlanOptions = Partial<SearchPlan>
+export type PlanOptions = Partial<Omit<SearchPlan, 'regions' | 'end'>>
 
 /** The plan of a cell. */
 export function planOf({ explore }: CellSpec, given: PlanOptions): SearchPlan {
@@ -17,9 +17,9 @@ export function planOf({ explore }: CellSpec, given: PlanOptions): SearchPlan {
     events: given.events ?? explore.events ?? DEFAULTS.events,
     depth: given.depth ?? explore.depth ?? DEFAULTS.depth,
     eventCpus: given.eventCpus ?? explore.eventCpus,
-    regions: given.regions ?? explore.regions?.map(({ from, to }) => ({ from, to })),
+    regions: explore.regions?.map(({ from, to }) => ({ from, to })),
     invariants: given.invariants ?? explore.invariants,
-    end: given.end ?? explore.end ?? [],
+    end: explore.end ?? [],
     deadStacks: given.deadStacks ?? explore.deadStacks ?? false,
     reductions: given.reductions ?? explore.reductions,
     strategy: given.strategy ?? explore.strategy ?? 'breadth-first',
@@ -52,7 +52,7 @@ type Given = Readonly<Record<string, unknown>>
 /** What a command line says about the plan. @throws UsageError for what is no number, or an empty list */
 export function planOptions(args: Given): PlanOptions {
   const cpus = list(args, 'event-cpus')
-  const plan: { [Key in keyof SearchPlan]?: SearchPlan[Key] | undefined } = {
+  const plan: { [Key in keyof PlanOptions]: PlanOptions[Key] | undefined } = {
     events: list(args, 'events'),
     depth: number(args, 'depth', 0, MOST_EVENTS),
     eventCpus: cpus?.map((text) => wholeNumber('event-cpus', text, 0, 63)),

@@ -313,8 +313,8 @@ export class Machine {
   }
 
   /**
-   * Goes back to a snapshot for good after another one: the frames that only `spent` has are used again. No other snapshot may
-   * have been taken since `spent` was.
+   * Goes back to `snapshot` and gives up `spent`, a later one, which is empty then: the frames that only it has are used again.
+   * No third snapshot that is still needed may have been taken since the machine last was in `snapshot`.
    */
   restoreAfter(spent: Snapshot, snapshot: Snapshot): void {
     this.restore(snapshot)

@@ -1,6 +1,7 @@
 import type { Cpu } from '../cpu/cpu.js'
 import { UnsupportedError } from '../error.js'
 import type { Decoded } from '../instruction/decoded.js'
+import { UnmappedError } from '../memory/address-space.js'
 import { RIP } from '../state/registers.js'
 import type { Machine } from './machine.js'
 
@@ -52,7 +53,7 @@ export function runRoutine(cpu: Cpu, insn: Decoded): void {
   try {
     routine.run(cpu.machine, cpu)
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error
+    if (!(error instanceof UnmappedError)) throw error
     throw new UnsupportedError('instruction', `host routine ${routine.name} went where it cannot: ${error.message}`, {
       hint: 'an address that it was given, or found in memory, is wrong: the steps before say why',
       cause: error,

@@ -21,6 +21,14 @@ export interface MappedPage {
   readonly flags: number
 }
 
+/** Host software, or a caller, went to a linear address where nothing is mapped. */
+export class UnmappedError extends RangeError {
+  constructor(address: bigint) {
+    super(`nothing is mapped at 0x${address.toString(16)}`)
+    this.name = 'UnmappedError'
+  }
+}
+
 /**
  * Linear pages and what they map to. Architecturally there is no TLB: a change is seen by the next access. The cache
  * inside only makes the lookup fast.
@@ -96,7 +104,7 @@ export class AddressSpace {
     return BigInt(this.memory.pageNumber(entry >> ENTRY_INDEX_SHIFT)) * BigInt(PAGE_SIZE) + (address & 0xfffn)
   }
 
-  /** Copies `length` bytes from linear `address` on, whatever the attributes. @throws RangeError where nothing is mapped */
+  /** Copies `length` bytes from linear `address` on, whatever the attributes. @throws UnmappedError where nothing is mapped */
   read(address: bigint, length: number): Uint8Array {
     const bytes = new Uint8Array(length)
     this.#eachPage(address, length, (index, offset, from, count) => {
@@ -105,7 +113,7 @@ export class AddressSpace {
     return bytes
   }
 
-  /** Writes bytes from linear `address` on, whatever the attributes. @throws RangeError where nothing is mapped */
+  /** Writes bytes from linear `address` on, whatever the attributes. @throws UnmappedError where nothing is mapped */
   write(address: bigint, bytes: Uint8Array): void {
     this.#eachPage(address, bytes.length, () => {})
     this.#eachPage(address, bytes.length, (index, offset, from, count) => {
@@ -133,7 +141,7 @@ export class AddressSpace {
     while (done < length) {
       const at = BigInt.asUintN(64, address + BigInt(done))
       const entry = this.#table.get(pageNumber(at)) ?? 0
-      if (entry === 0) throw new RangeError(`nothing is mapped at 0x${at.toString(16)}`)
+      if (entry === 0) throw new UnmappedError(at)
       const offset = Number(at & 0xfffn)
       const count = Math.min(PAGE_SIZE - offset, length - done)
       visit(entry >> ENTRY_INDEX_SHIFT, offset, done, count)

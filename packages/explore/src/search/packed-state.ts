@@ -81,8 +81,8 @@ export class StatePacker {
   }
 
   /**
-   * Puts the machine into a state that was packed, `count` words from `from` on. A `spent` snapshot, which nobody needs any more
-   * and since which no other was taken, leaves its frames for it.
+   * Puts the machine into a state that was packed, `count` words from `from` on. A `spent` snapshot, the only one that was taken
+   * since the last call, leaves its frames for it.
    */
   unpack(words: Int32Array, from: number, count: number, spent?: Snapshot): void {
     const machine = this.#machine

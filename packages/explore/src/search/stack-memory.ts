@@ -8,14 +8,12 @@ interface StackPage {
 
 /** A region of a CPU's stack map, as memory that can be cleared. */
 export class StackMemory {
-  readonly kind: StackRegion['kind']
   readonly from: bigint
   readonly end: bigint
   readonly #machine: Machine
   readonly #pages: readonly StackPage[]
 
-  constructor(machine: Machine, { kind, address, bytes }: StackRegion) {
-    this.kind = kind
+  constructor(machine: Machine, { address, bytes }: StackRegion) {
     this.from = address
     this.end = address + BigInt(bytes)
     this.#machine = machine

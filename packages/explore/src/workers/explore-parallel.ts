@@ -11,11 +11,10 @@ import type { SearchResult, StopReason } from '../search/result.js'
 import { type Batch, ownerOf } from '../search/shard.js'
 import { BEGINNING } from '../search/state-table.js'
 import { nearestLabel } from '../search/symbol.js'
+import { PROGRESS_EVERY, requireBreadthFirst, stopReason } from './between-levels.js'
 import { Connection, WorkerLost } from './connection.js'
 import type { PreparedSearch, SearchJob, SearchSetup, Standing } from './protocol.js'
 
-const MOST_VIOLATIONS = 16
-const PROGRESS_EVERY = 500
 /** Workers that may be lost without a step forward in between. */
 const MOST_LOSSES = 5
 /** Seconds of work that are done again, at most, when a worker is lost. */
@@ -87,11 +86,7 @@ class ParallelRun {
   #reportedAt = this.#began
 
   constructor(job: SearchJob, { machine, boot, options: limits }: PreparedSearch, options: ParallelOptions) {
-    if ((limits.strategy ?? 'breadth-first') !== 'breadth-first') {
-      throw new MachineError('search-range', `a search ${limits.strategy} has one thread`, {
-        hint: 'search breadth first',
-      })
-    }
+    requireBreadthFirst(limits)
     this.#job = job
     this.#options = options
     this.#limits = limits
@@ -214,14 +209,18 @@ class ParallelRun {
   }
 
   #mustStop(now: number, standings: readonly Standing[]): boolean {
-    const { maxStates, maxSeconds, maxViolations = MOST_VIOLATIONS } = this.#limits
-    if (maxStates !== undefined && sum(standings, 'states') >= maxStates) this.#stopped.add('states')
-    else if (maxSeconds !== undefined && now - this.#began >= maxSeconds * 1000) this.#stopped.add('time')
-    // One that two shards found is counted twice here; the result counts it once.
-    else if (sum(standings, 'violations') >= maxViolations) this.#stopped.add('violations')
-    else if (this.#options.signal?.aborted === true) this.#stopped.add('aborted')
-    else return false
-    return true
+    const reason = stopReason(
+      this.#limits,
+      {
+        states: sum(standings, 'states'),
+        seconds: (now - this.#began) / 1000,
+        // One that two shards found is counted twice here; the result counts it once.
+        violations: sum(standings, 'violations'),
+      },
+      this.#options.signal,
+    )
+    if (reason !== null) this.#stopped.add(reason)
+    return reason !== null
   }
 
   #report(now: number, standings: readonly Standing[]): void {

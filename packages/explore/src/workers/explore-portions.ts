@@ -1,4 +1,3 @@
-import { MachineError } from '@trapframe/core'
 import { makeCheckpoint, requireSameSearch, type SearchCheckpoint, searchKey } from '../search/checkpoint.js'
 import { Exploration, rankOf } from '../search/exploration.js'
 import { resultOf } from '../search/make-result.js'
@@ -7,11 +6,10 @@ import type { SearchResult } from '../search/result.js'
 import { Shard } from '../search/shard.js'
 import { nearestLabel } from '../search/symbol.js'
 import { RECORD_HEADER, type WaitingStates } from '../search/waiting-states.js'
+import { PROGRESS_EVERY, requireBreadthFirst, stopReason } from './between-levels.js'
 import type { ExpandedPortion, Portion } from './portion.js'
 import type { PreparedSearch } from './protocol.js'
 
-const MOST_VIOLATIONS = 16
-const PROGRESS_EVERY = 500
 const PORTION_STATES = 256
 const MOST_AT_ONCE = 64
 
@@ -58,11 +56,7 @@ class PortionRun {
     options: PortionOptions,
   ) {
     const { machine, boot, options: limits } = prepared
-    if ((limits.strategy ?? 'breadth-first') !== 'breadth-first') {
-      throw new MachineError('search-range', `a search ${limits.strategy} has one thread`, {
-        hint: 'search breadth first',
-      })
-    }
+    requireBreadthFirst(limits)
     this.#prepared = prepared
     this.#expand = expand
     this.#options = options
@@ -172,14 +166,11 @@ class PortionRun {
   }
 
   #mustStop(now: number): boolean {
-    const { maxStates, maxSeconds, maxViolations = MOST_VIOLATIONS } = this.#prepared.options
     const { states, findings } = this.#exploration
-    if (maxStates !== undefined && states >= maxStates) findings.stopped.add('states')
-    else if (maxSeconds !== undefined && now - this.#began >= maxSeconds * 1000) findings.stopped.add('time')
-    else if (findings.count >= maxViolations) findings.stopped.add('violations')
-    else if (this.#options.signal?.aborted === true) findings.stopped.add('aborted')
-    else return false
-    return true
+    const at = { states, seconds: (now - this.#began) / 1000, violations: findings.count }
+    const reason = stopReason(this.#prepared.options, at, this.#options.signal)
+    if (reason !== null) findings.stopped.add(reason)
+    return reason !== null
   }
 
   #report(now: number): void {

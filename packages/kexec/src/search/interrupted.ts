@@ -8,7 +8,7 @@ export const INTERRUPTED_REGISTERS: readonly NoteRegister[] = [...GPR_NAMES, 'ri
 /** After a quadword for each of them: 1 once the note was judged. */
 const JUDGED = 2 * INTERRUPTED_REGISTERS.length
 
-/** What the last NMI interrupted on a CPU that had not entered the crash handler. Beyond `used` all is zero, which costs searches nothing. */
+/** What the last NMI interrupted on a CPU that had not entered the crash handler. All zero before, and without a crash image. */
 export const INTERRUPTED_REGION: RegionDeclaration = {
   name: 'kexec/interrupted',
   scope: 'cpu',

@@ -1,3 +1,4 @@
+import { lastCommand } from '@trapframe/apic'
 import type { Boot, Cpu, Machine, MemoryArea } from '@trapframe/core'
 import type { Containment, Invariant, Violation } from '@trapframe/explore'
 import { KEXEC_CONTAINMENT } from '../containment.js'
@@ -70,6 +71,35 @@ export const ONE_CRASH: Invariant = {
     return readShared(machine, 'nmi_callback') === 0n
       ? violation('one-crash', cpu, `CPU ${cpu.id} crashes as well, which the reduction "kexec" does not allow for`)
       : null
+  },
+}
+
+/**
+ * What the reduction takes for granted of CPU 0: its first command is the shootdown, by which others know that the callback is
+ * set; and the search ends at machine_kexec, behind which CPU 0 writes the IDTs of all.
+ */
+export const CRASHES_AT_ONCE: Invariant = {
+  name: 'crashes-at-once',
+  summary: 'CPU 0 sends nothing before the NMI callback is set, and the search ends at machine_kexec',
+  local: true,
+  check({ boot, cpu }) {
+    if (cpu.id !== 0) return null
+    const { rip } = cpu
+    if (rip === at(boot, 'kexec_set_callback') && lastCommand(cpu) !== 0) {
+      return violation(
+        'crashes-at-once',
+        cpu,
+        'CPU 0 has sent an IPI before, which the reduction "kexec" does not allow for',
+      )
+    }
+    if (rip === at(boot, 'kexec_cet')) {
+      return violation(
+        'crashes-at-once',
+        cpu,
+        'CPU 0 leaves Xen: a search with the reduction "kexec" ends at machine_kexec',
+      )
+    }
+    return null
   },
 }
 

@@ -16,10 +16,14 @@ interface Request {
   readonly arrivals?: 'at-step' | 'chosen'
   /** What the other CPU runs in Xen, in the place of its loop in a guest. */
   readonly other?: string
+  /** What CPU 0 does before it crashes. */
+  readonly earlier?: string
+  /** Where the search ends. */
+  readonly end?: string
 }
 
 /** Xen under FRED on two CPUs: CPU 0 is about to call kexec_crash, CPU 1 loops in a guest. */
-function shootdown({ without, arrivals = 'chosen', other }: Request = {}) {
+function shootdown({ without, arrivals = 'chosen', other, earlier = '' }: Request = {}) {
   const plugins = [isa(), idt(), fred(), xen(), apic(), kexec(), explore(), kexecSearch()]
   const machine = createMachine({ cpu: 'panther-lake', cpus: 2, plugins })
   const boot = machine.boot('xen', { delivery: 'fred' })
@@ -27,7 +31,7 @@ function shootdown({ without, arrivals = 'chosen', other }: Request = {}) {
   setArrivals(machine, arrivals)
   const host = boot.sites.host!
   const guest = boot.sites.guest!
-  const source = `call kexec_crash\nother: ${other ?? 'hlt'}`
+  const source = `${earlier}\ncall kexec_crash\nother: ${other ?? 'hlt'}`
   const program = assemble(source, { origin: host.origin, symbols: Object.fromEntries(boot.labels) })
   const space = machine.space(0n)
   space.write(host.origin, program.bytes)
@@ -50,7 +54,7 @@ function searched(request: Request, reductions: readonly string[], maxEvents = 0
     maxEvents,
     deadStacks: true,
     invariants: ['nmi-containment', 'no-clobber', 'good-stack', 'no-shutdown', 'crash-note', 'crash-report'],
-    atEnd: ({ rip }) => rip === label('machine_kexec'),
+    atEnd: ({ rip }) => rip === label(request.end ?? 'machine_kexec'),
     reductions,
   })
 }
@@ -75,6 +79,13 @@ describe('the reduction of the shootdown', () => {
 
   test('what it takes for granted is judged: another CPU crashes as well', () => {
     expect(broken(searched({ other: 'call kexec_crash' }, ['kexec']))).toEqual(new Set(['one-crash on CPU 1']))
+  })
+
+  test('… CPU 0 sends something before, or the search goes on where it leaves Xen', () => {
+    const earlier = 'mov ecx, 0x830\nmov eax, 0x4400\nmov edx, 1\nwrmsr'
+    for (const request of [{ earlier }, { end: 'kexec_nmis_enabled' }]) {
+      expect(broken(searched(request, ['kexec']))).toEqual(new Set(['crashes-at-once on CPU 0']))
+    }
   })
 
   test('IPIs that arrive at the next step are refused, with what to do', () => {

@@ -96,6 +96,7 @@ kexec_console:
 kexec_lock_console:
     lock cmpxchg [rel console_lock], ebx
     je kexec_report
+kexec_console_taken:
     pause
     jmp kexec_console
 ${routine('kexec_report')}

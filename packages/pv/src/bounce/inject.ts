@@ -1,9 +1,9 @@
 import { isNull, pushesErrorCode, VECTOR_PF } from '@trapframe/core'
 import { logUnhandled } from '@trapframe/xen'
 import { inKernelMode, isCompat, type PvContext } from '../context.js'
-import { writeElement } from '../emulate/vcpu-array.js'
 import { TBF_EXCEPTION, TBF_EXCEPTION_ERRCODE, TBF_INTERRUPT } from '../state/pv-fields.js'
 import { masksEvents, trapInfo } from '../state/trap-table.js'
+import { writeElement } from '../state/vcpu-array.js'
 
 /** Bit 2 of a page fault's error code: the access was a user's. */
 const PF_USER = 4

@@ -2,8 +2,8 @@ import { DR7, VECTOR_BP, VECTOR_DB, VECTOR_GP, VECTOR_UD } from '@trapframe/core
 import { describe, expect, it } from 'vitest'
 import { DATA, DELIVERIES, type Run, type RunOptions, runGuest } from '../../test/emulation-machine.js'
 import { emulatePrivileged } from '../emulate/privileged.js'
-import { writeElement } from '../emulate/vcpu-array.js'
 import { EINVAL, ENODEV, EPERM } from '../hypercall/hypercall.js'
+import { writeElement } from '../state/vcpu-array.js'
 import { getDebugRegister, guestDr6, loadDebugRegisters, mergeDr6, setDebugRegister } from './debug-registers.js'
 import { handleDebug } from './handle-debug.js'
 

@@ -2,8 +2,8 @@ import { CR4_DE, DR, DR6_BREAKPOINTS, DR6_FIXED, DR7, DR7_FIXED, DR7_GD } from '
 import { currentOf } from '@trapframe/xen'
 import type { PvContext } from '../context.js'
 import { guestCr4 } from '../emulate/guest-cr4.js'
-import { readElement, writeElement } from '../emulate/vcpu-array.js'
 import { EINVAL, ENODEV, EPERM } from '../hypercall/hypercall.js'
+import { readElement, writeElement } from '../state/vcpu-array.js'
 
 /**
  * The guest's debug registers: `debugreg` of its vCPU, with the real ones loaded while a breakpoint is enabled. Element 5 is

@@ -1,8 +1,8 @@
 import { CR0, CR0_TS } from '@trapframe/core'
 import type { PvContext } from '../context.js'
 import { setTaskSwitched, taskSwitched } from '../fpu/task-switched.js'
+import { readElement, writeElement } from '../state/vcpu-array.js'
 import { guestCr4, setGuestCr4 } from './guest-cr4.js'
-import { readElement, writeElement } from './vcpu-array.js'
 
 /** The control registers as a guest's kernel reads and writes them by MOV, which Xen emulates. */
 

@@ -1,4 +1,4 @@
-import { CR4, CR4_OSXSAVE } from '@trapframe/core'
+import { CR4, CR4_OSXSAVE, VECTOR_UD } from '@trapframe/core'
 import { cpuid } from '@trapframe/isa'
 import { inKernelMode, type PvContext } from '../context.js'
 import { XEN_VERSION } from '../hypercall/version.js'
@@ -26,8 +26,8 @@ const HIDDEN: Readonly<Record<string, Answer>> = {
 
 const OSXSAVE = bits(27)
 const MTRR = bits(12)
-/** VECTOR_UD in `entry_vector`: what led here was UD2. */
-const FORCED = 6n
+/** In `entry_vector`: what led here was UD2. */
+const FORCED = BigInt(VECTOR_UD)
 
 const XEN_BASE = 0x4000_0000
 const HIGHEST_XEN_LEAF = 0x4000_0005

@@ -4,8 +4,7 @@ import { loadDebugRegisters } from '../debug/debug-registers.js'
 import { loadTaskSwitched } from '../fpu/task-switched.js'
 import { pvStateOf } from '../state/pv-fields.js'
 import { loadGuestCr4 } from './guest-cr4.js'
-
-const IA32_TSC_AUX = 0xc000_0103
+import { IA32_TSC_AUX } from './msrs.js'
 
 /**
  * The part of a context switch to the guest that goes to control and debug registers: CR4, CR0.TS, DR0–DR3, DR7 and

@@ -1,6 +1,6 @@
 import { CR4, CR4_DE, CR4_FSGSBASE, CR4_OSFXSR, CR4_OSXSAVE, CR4_PAE, CR4_TSD } from '@trapframe/core'
 import type { PvContext } from '../context.js'
-import { readElement, writeElement } from './vcpu-array.js'
+import { readElement, writeElement } from '../state/vcpu-array.js'
 
 const CR4_MCE = 1n << 6n
 const CR4_OSXMMEXCPT = 1n << 10n

@@ -4,18 +4,17 @@ import {
   baseOf,
   type CodeSize,
   type Decoded,
-  Fault,
   isCanonical,
   isCode,
   isLong,
   isNull,
   isPresent,
   limitOf,
-  readDescriptor,
 } from '@trapframe/core'
 import { halves } from '@trapframe/xen'
 import type { PvContext } from '../context.js'
 import { GuestFault, loadGuest } from '../guest-memory.js'
+import { descriptorOf } from '../segment/guest-descriptor.js'
 
 /** An instruction of the guest as Xen's emulator finds it. */
 export interface GuestInstruction {
@@ -84,22 +83,17 @@ export function fetchInstruction(context: PvContext): GuestInstruction | FetchFa
 }
 
 /** The segment in the guest's CS; null where it is no code segment (any more). */
-function codeSegment({ cpu, regs }: PvContext): CodeSegment | null {
-  const selector = Number(regs.get('cs') & 0xffffn)
-  if (isNull(selector)) return null
-  try {
-    const descriptor = readDescriptor(cpu, selector)
-    const access = accessOf(descriptor)
-    if (!isCode(access) || !isPresent(access)) return null
-    if (isLong(access)) return { codeSize: 64, base: 0n, limit: NO_LIMIT }
-    return {
-      codeSize: (access & ACCESS_DB) === 0 ? 16 : 32,
-      base: BigInt(baseOf(descriptor) >>> 0),
-      limit: BigInt(limitOf(descriptor) >>> 0),
-    }
-  } catch (thrown) {
-    if (thrown instanceof Fault) return null
-    throw thrown
+function codeSegment(context: PvContext): CodeSegment | null {
+  const selector = Number(context.regs.get('cs') & 0xffffn)
+  const descriptor = isNull(selector) ? null : descriptorOf(context, selector)
+  if (descriptor === null) return null
+  const access = accessOf(descriptor)
+  if (!isCode(access) || !isPresent(access)) return null
+  if (isLong(access)) return { codeSize: 64, base: 0n, limit: NO_LIMIT }
+  return {
+    codeSize: (access & ACCESS_DB) === 0 ? 16 : 32,
+    base: BigInt(baseOf(descriptor) >>> 0),
+    limit: BigInt(limitOf(descriptor) >>> 0),
   }
 }
 

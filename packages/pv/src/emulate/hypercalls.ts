@@ -1,8 +1,8 @@
 import type { PvContext } from '../context.js'
 import { getDebugRegister, setDebugRegister } from '../debug/debug-registers.js'
 import { setTaskSwitched } from '../fpu/task-switched.js'
-import { GuestFault, loadGuest } from '../guest-memory.js'
-import { EFAULT, EINVAL, ENODEV, ENOSYS, type Hypercall, type HypercallResult } from '../hypercall/hypercall.js'
+import { loadGuest } from '../guest-memory.js'
+import { EINVAL, ENODEV, ENOSYS, type Hypercall, type HypercallResult, reading } from '../hypercall/hypercall.js'
 
 /** Hypercalls for what Xen also emulates: debug registers, CR0.TS, port I/O. */
 
@@ -63,15 +63,11 @@ const PORTS = 65536n
 const PHYSDEV_OP: Hypercall = {
   number: 33,
   name: 'physdev_op',
-  run(context, [cmd = 0n, arg = 0n]) {
-    try {
+  run: (context, [cmd = 0n, arg = 0n]) =>
+    reading(() => {
       if (cmd === PHYSDEVOP_set_iopl) return setIopl(context, arg)
       return cmd === PHYSDEVOP_set_iobitmap ? setIoBitmap(context, arg) : ENOSYS
-    } catch (thrown) {
-      if (thrown instanceof GuestFault) return EFAULT
-      throw thrown
-    }
-  },
+    }),
 }
 
 /** `struct physdev_set_iopl`: the IOPL, 32 bits. */

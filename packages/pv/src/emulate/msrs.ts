@@ -10,7 +10,7 @@ const IA32_EFER = 0xc000_0080
 const IA32_FS_BASE = 0xc000_0100
 const IA32_GS_BASE = 0xc000_0101
 const IA32_KERNEL_GS_BASE = 0xc000_0102
-const IA32_TSC_AUX = 0xc000_0103
+export const IA32_TSC_AUX = 0xc000_0103
 
 /** The local APIC where it always is, enabled; of the first vCPU as of the one that boots. */
 const APIC_ENABLED = 0xfee0_0800n

@@ -1,4 +1,4 @@
-import { IF, RF, TF } from '@trapframe/core'
+import { DR6_BS, IF, RF, TF } from '@trapframe/core'
 import { injectException } from '../bounce/inject.js'
 import type { PvContext } from '../context.js'
 import { injectDebug } from '../debug/handle-debug.js'
@@ -29,7 +29,6 @@ export const raises = (vector: number, errorCode: number | null = null, address 
   address,
 })
 
-const DR6_BS = 1n << 14n
 const COMPAT_RIP = 0xffff_ffffn
 
 /** Gives the guest what the emulation of an instruction came to; false where the fault stays the guest's. */
@@ -55,7 +54,7 @@ function retire(context: PvContext, length: number, wide: boolean, met: bigint):
   regs.set('rip', wide ? next : next & COMPAT_RIP)
   const rflags = regs.get('rflags')
   regs.set('rflags', rflags & ~BigInt(RF))
-  const conditions = met | ((rflags & BigInt(TF)) === 0n ? 0n : DR6_BS)
+  const conditions = met | ((rflags & BigInt(TF)) === 0n ? 0n : BigInt(DR6_BS))
   if (conditions !== 0n) injectDebug(context, conditions)
 }
 

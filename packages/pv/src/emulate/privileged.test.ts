@@ -2,10 +2,10 @@ import { CR4, CR4_FSGSBASE, VECTOR_DB, VECTOR_GP, VECTOR_PF, VECTOR_UD } from '@
 import { describe, expect, it } from 'vitest'
 import { DATA, DELIVERIES, type Run, type RunOptions, runGuest } from '../../test/emulation-machine.js'
 import { guestDr6 } from '../debug/debug-registers.js'
+import { readElement, writeElement } from '../state/vcpu-array.js'
 import { loadGuestControls } from './guest-controls.js'
 import { guestCr4 } from './guest-cr4.js'
 import { emulatePrivileged } from './privileged.js'
-import { readElement, writeElement } from './vcpu-array.js'
 
 const RAX = 0
 const RCX = 1

@@ -19,7 +19,7 @@ import { emulateCpuid } from './cpuid.js'
 import { guestCr4 } from './guest-cr4.js'
 import { fetchInstruction } from './guest-instruction.js'
 import { RCX, readEdxEax, readGuestGpr, writeEdxEax, writeGuestGpr } from './guest-registers.js'
-import { readGuestMsr, writeGuestMsr } from './msrs.js'
+import { IA32_TSC_AUX, readGuestMsr, writeGuestMsr } from './msrs.js'
 import { conclude, DONE, type EmulationOutcome, REFUSED, raises, withRealIf } from './outcome.js'
 import { emulateIn, emulateIns, emulateOut, emulateOuts, ioplOk } from './ports.js'
 
@@ -82,8 +82,6 @@ const readCounter: Emulation = (context) => {
   writeEdxEax(context.regs, readTimeStamp(context.cpu))
   return DONE
 }
-
-const IA32_TSC_AUX = 0xc000_0103
 
 const readCounterAndAux: Emulation = (context, insn) => {
   const outcome = readCounter(context, insn)

@@ -2,7 +2,7 @@ import { VECTOR_GP, VECTOR_UD } from '@trapframe/core'
 import type { PvAnswer } from '@trapframe/xen'
 import { bounceToVector, injectException, markBounce, setBounce } from '../bounce/inject.js'
 import { inKernelMode, type PvContext } from '../context.js'
-import { callHypervisor } from '../hypercall/dispatch.js'
+import { callHypervisor } from '../hypercall/table.js'
 import {
   SYSCALL_MASKS_EVENTS,
   SYSCALL32_MASKS_EVENTS,

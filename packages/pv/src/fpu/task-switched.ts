@@ -1,6 +1,6 @@
 import { CR0, CR0_TS } from '@trapframe/core'
 import type { PvContext } from '../context.js'
-import { readElement, writeElement } from '../emulate/vcpu-array.js'
+import { readElement, writeElement } from '../state/vcpu-array.js'
 
 /**
  * CR0.TS as the guest has it. Xen restores the whole FPU state when it switches vCPUs, so that it needs no TS of its own:

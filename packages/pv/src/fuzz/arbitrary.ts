@@ -3,7 +3,8 @@ import fc from 'fast-check'
 import { ARGUMENTS } from '../guest/kernel.js'
 import { ANCHORS, GUEST_GDT } from '../guest/memory.js'
 import { anyOf, guestInstructions, mostly, one, setUpSteps } from '../promise/arbitrary.js'
-import type { GuestProgram, SetUpStep } from '../promise/program.js'
+import { hex } from '../promise/hex.js'
+import type { GuestProgram, ProgramStart, SetUpStep } from '../promise/program.js'
 import { HYPERVISOR_VIRT_END, HYPERVISOR_VIRT_START } from '../virtual-range.js'
 
 /** Programs of guests that mean harm: malformed selectors, frames, stacks, handlers, descriptors, MSRs, contexts, code. */
@@ -65,7 +66,15 @@ const TABLE_SELECTORS = [
   0x83, 0x7, 0x83, 0x7, 0x83, 0x7, 0x7, 0x80, 0x7, 0xf, 0x17, 0x8b, 0x93, 0xe00b, 0xe010, 0xe043, 0xe053,
 ]
 
-export function hostilePrograms(targets: Targets): fc.Arbitrary<GuestProgram> {
+/** What such a program's arguments and registers may hold. */
+interface Values {
+  readonly address: fc.Arbitrary<bigint>
+  readonly quad: fc.Arbitrary<bigint>
+  readonly selector: fc.Arbitrary<number>
+  readonly descriptor: fc.Arbitrary<bigint>
+}
+
+function valuesOf(targets: Targets): Values {
   const address = anyOf(
     one(...targets.addresses),
     one(...EDGES),
@@ -73,9 +82,17 @@ export function hostilePrograms(targets: Targets): fc.Arbitrary<GuestProgram> {
     random64,
   )
   const quad = anyOf(address, fc.bigInt({ min: 0n, max: 0xffffn }), one(~0n & ((1n << 64n) - 1n)))
+  const selector = anyOf(
+    { weight: 4, arbitrary: one(...TABLE_SELECTORS, ...targets.selectors) },
+    { weight: 1, arbitrary: fc.nat(0xffff) },
+  )
+  return { address, quad, selector, descriptor: descriptors(targets) }
+}
+
+/** What the guest's kernel does before. */
+function hostileSteps({ address, quad, descriptor }: Values): fc.Arbitrary<SetUpStep[]> {
   const pointer = anyOf({ weight: 2, arbitrary: fc.constant(ARGUMENTS) }, { weight: 1, arbitrary: address })
   const structure = fc.array(quad, { maxLength: 4 })
-  const descriptor = descriptors(targets)
   const table = one(...PAGES)
 
   const raw = (
@@ -168,13 +185,12 @@ export function hostilePrograms(targets: Targets): fc.Arbitrary<GuestProgram> {
     { op: 'fill', page: ANCHORS.ldt, values },
     { op: 'ldt', entries: 16 },
   ])
+  return anyOf({ weight: 8, arbitrary: step.map((single) => [single]) }, { weight: 2, arbitrary: ldt })
+}
 
-  const hex = (value: bigint | number): string => `0x${BigInt.asUintN(64, BigInt(value)).toString(16)}`
-  const selector = anyOf(
-    { weight: 4, arbitrary: one(...TABLE_SELECTORS, ...targets.selectors) },
-    { weight: 1, arbitrary: fc.nat(0xffff) },
-  )
-  const code: fc.Arbitrary<string> = anyOf(
+/** Instructions of the code under test. */
+const hostileCode = ({ address, quad, selector }: Values): fc.Arbitrary<string> =>
+  anyOf(
     { weight: 5, arbitrary: guestInstructions },
     {
       weight: 4,
@@ -233,9 +249,12 @@ export function hostilePrograms(targets: Targets): fc.Arbitrary<GuestProgram> {
         .map((bytes) => `db ${bytes.map(hex).join(', ')}`),
     },
   )
-  const start = fc
+
+/** Where and how that code starts. */
+const hostileStart = ({ address, quad, selector }: Values, { addresses }: Targets): fc.Arbitrary<ProgramStart> =>
+  fc
     .record({
-      rip: mostly(ANCHORS.code, ...EDGES, ...targets.addresses),
+      rip: mostly(ANCHORS.code, ...EDGES, ...addresses),
       cs: anyOf({ weight: 6, arbitrary: one(FLAT_USER_CS64 & ~3, FLAT_USER_CS64) }, { weight: 1, arbitrary: selector }),
       rflags: anyOf({ weight: 3, arbitrary: one(0x202n, 0x3202n, 0x302n, 2n) }, { weight: 1, arbitrary: quad }),
       rsp: anyOf({ weight: 5, arbitrary: one(ANCHORS.kcur) }, { weight: 2, arbitrary: address }),
@@ -246,14 +265,13 @@ export function hostilePrograms(targets: Targets): fc.Arbitrary<GuestProgram> {
       ...values,
       rsp: values.cs % 4 === 3 && values.rsp === ANCHORS.kcur ? ANCHORS.ustack : values.rsp,
     }))
+
+export function hostilePrograms(targets: Targets): fc.Arbitrary<GuestProgram> {
+  const values = valuesOf(targets)
   return fc.record({
-    before: fc
-      .array(anyOf({ weight: 8, arbitrary: step.map((single) => [single]) }, { weight: 2, arbitrary: ldt }), {
-        maxLength: 4,
-      })
-      .map((groups) => groups.flat()),
-    start,
-    code: fc.array(code, { maxLength: 3 }),
+    before: fc.array(hostileSteps(values), { maxLength: 4 }).map((groups) => groups.flat()),
+    start: hostileStart(values, targets),
+    code: fc.array(hostileCode(values), { maxLength: 3 }),
     returns: fc.record({ count: one(0, 1, 2), skip: one(0, 1, 2), inSyscall: one(false, true) }),
   })
 }

@@ -1,5 +1,6 @@
 import { type Cpu, VECTOR_PF } from '@trapframe/core'
 import { type CpuInfoLayout, guestUserRegs, vcpuOf } from '@trapframe/xen'
+import { isCompat } from '../context.js'
 import { CRASH_FRAME_FAULT } from '../crash.js'
 import { pvStateOf } from '../state/pv-fields.js'
 import { vcpuInfoOf } from '../state/vcpu-info.js'
@@ -43,8 +44,9 @@ export function readDomainCrash(cpu: Cpu, log: readonly string[], layout: CpuInf
 }
 
 function addressOf(cpu: Cpu, layout: CpuInfoLayout, reason: string, unhandled: string | null): bigint | null {
-  if (reason === CRASH_FRAME_FAULT) return pvStateOf(cpu, vcpuOf(cpu, 'guest', layout)).get('crash_address')
-  return unhandled !== null && PAGE_FAULT.test(unhandled) ? vcpuInfoOf(cpu).get('cr2') : null
+  const pv = pvStateOf(cpu, vcpuOf(cpu, 'guest', layout))
+  if (reason === CRASH_FRAME_FAULT) return pv.get('crash_address')
+  return unhandled !== null && PAGE_FAULT.test(unhandled) ? vcpuInfoOf(cpu, isCompat({ pv })).get('cr2') : null
 }
 
 function lastMatch(log: readonly string[], pattern: RegExp): string | null {

@@ -1,7 +1,7 @@
 import { VECTOR_NMI } from '@trapframe/core'
-import { FLAT_USER_CS64 } from '@trapframe/xen'
+import { FLAT_USER_CS64, TRAP_INFO_BYTES } from '@trapframe/xen'
 import type { PvContext } from '../context.js'
-import { GuestFault, loadGuest } from '../guest-memory.js'
+import { loadGuest } from '../guest-memory.js'
 import { markInitialised } from '../state/initialised.js'
 import {
   FAILSAFE_MASKS_EVENTS,
@@ -9,12 +9,8 @@ import {
   SYSCALL32_MASKS_EVENTS,
   SYSENTER_MASKS_EVENTS,
 } from '../state/pv-fields.js'
-import { setTrapInfo, TRAP_INFO_BYTES } from '../state/trap-table.js'
-import { EFAULT, EINVAL, ENOSYS, type Hypercall } from './hypercall.js'
-
-const VECTORS = 256
-/** An entry whose handler runs with events masked. */
-const TI_MASKS_EVENTS = 4
+import { clearTrap, clearTraps, setTrapInfo, TI_MASKS_EVENTS } from '../state/trap-table.js'
+import { EINVAL, ENOSYS, type Hypercall, reading } from './hypercall.js'
 
 /**
  * set_trap_table(traps): entries until one whose address is 0; a null pointer empties the table. Each needs a canonical
@@ -26,7 +22,7 @@ export const SET_TRAP_TABLE: Hypercall = {
   run(context, [traps]) {
     const { cpu, checks } = context
     if (traps === 0n) {
-      for (let vector = 0; vector < VECTORS; vector++) setTrapInfo(context, vector, { flags: 0, cs: 0, address: 0n })
+      clearTraps(context)
       return 0
     }
     return reading(() => {
@@ -55,11 +51,12 @@ export const STACK_SWITCH: Hypercall = {
   },
 }
 
-const CALLBACKOP_REGISTER = 0n
+/** Numbers of the public ABI, the same for guests of both sizes. */
+export const CALLBACKOP_REGISTER = 0n
 const CALLBACKOP_UNREGISTER = 1n
-const CALLBACKF_MASK_EVENTS = 1n
+export const CALLBACKF_MASK_EVENTS = 1n
 
-const CALLBACKTYPE = { event: 0, failsafe: 1, syscall: 2, nmi: 4, sysenter: 5, syscall32: 7 } as const
+export const CALLBACKTYPE = { event: 0, failsafe: 1, syscall: 2, nmi: 4, sysenter: 5, syscall32: 7 } as const
 
 /** callback_op(cmd, arg): registers or takes back a place at which the guest's kernel is entered. */
 export const CALLBACK_OP: Hypercall = {
@@ -112,21 +109,12 @@ function register(context: PvContext, type: number, masks: bigint, address: bigi
 /** Only the NMI's can be taken back: the others have to be replaced. */
 function unregister(context: PvContext, type: number): number {
   if (type !== CALLBACKTYPE.nmi) return EINVAL
-  setTrapInfo(context, VECTOR_NMI, { flags: 0, cs: 0, address: 0n })
+  clearTrap(context, VECTOR_NMI)
   return 0
 }
 
-function setMasks({ pv }: PvContext, flag: number, masks: bigint): void {
+/** Whether a callback runs with events masked: sets or clears its bit of `callback_flags`. */
+export function setMasks({ pv }: PvContext, flag: number, masks: bigint): void {
   const others = pv.get('callback_flags') & ~BigInt(flag)
   pv.set('callback_flags', masks === 0n ? others : others | BigInt(flag))
-}
-
-/** The result, or EFAULT where an argument cannot be read. */
-export function reading<T>(run: () => T): T | typeof EFAULT {
-  try {
-    return run()
-  } catch (thrown) {
-    if (thrown instanceof GuestFault) return EFAULT
-    throw thrown
-  }
 }

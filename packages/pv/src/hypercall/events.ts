@@ -1,8 +1,7 @@
 import { isCompat } from '../context.js'
 import { loadGuest } from '../guest-memory.js'
 import { PORTS, setPortPending } from '../state/vcpu-info.js'
-import { reading } from './callbacks.js'
-import { EINVAL, ENOENT, ENOSYS, type Hypercall } from './hypercall.js'
+import { EINVAL, ENOENT, ENOSYS, type Hypercall, reading } from './hypercall.js'
 
 const VCPUOP_SEND_NMI = 11n
 

@@ -31,13 +31,12 @@ export const IRET: Hypercall = {
 }
 
 function goOnWith(context: PvContext, frame: IretFrame): bigint {
-  const { cpu, regs, vcpu, info, checks, shows } = context
+  const { cpu, regs, checks, shows } = context
   if ((frame.cs & RPL) === RPL) toggleGuestMode(context)
   regs.set('rip', frame.rip)
   let cs = (frame.cs & SELECTOR) | checks.rpl
   let ss = (frame.ss & SELECTOR) | checks.rpl
   regs.set('rflags', checks.iretRflags(frame.rflags))
-  if (hasArchitecturalIopl(context)) vcpu.set('iopl', frame.rflags & BigInt(IOPL))
   regs.set('rsp', frame.rsp)
   if ((frame.flags & VGCF_IN_SYSCALL) !== 0n) {
     if (checks.canonical(cpu, frame.rip)) [cs, ss] = shows.syscallReturnSelectors(cs, ss)
@@ -48,9 +47,19 @@ function goOnWith(context: PvContext, frame: IretFrame): bigint {
   }
   regs.set('cs', cs)
   regs.set('ss', ss)
-  info.set('evtchn_upcall_mask', (frame.rflags & BigInt(IF)) === 0n ? 1n : 0n)
-  leaveAsyncHandler(context)
+  leaveHandler(context, frame.rflags)
   return frame.rax
+}
+
+/**
+ * What RFLAGS in the frame of an iret hypercall mean beside the flags themselves: IF goes to the upcall mask, IOPL is the
+ * guest's if it has asked for it; and the handler of an NMI or machine check is left.
+ */
+export function leaveHandler(context: PvContext, rflags: bigint): void {
+  const { vcpu, info } = context
+  if (hasArchitecturalIopl(context)) vcpu.set('iopl', rflags & BigInt(IOPL))
+  info.set('evtchn_upcall_mask', (rflags & BigInt(IF)) === 0n ? 1n : 0n)
+  leaveAsyncHandler(context)
 }
 
 function readFrame(context: PvContext): IretFrame | null {

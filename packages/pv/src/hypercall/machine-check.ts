@@ -1,6 +1,5 @@
 import { loadGuest } from '../guest-memory.js'
-import { reading } from './callbacks.js'
-import { EACCES, EINVAL, type Hypercall } from './hypercall.js'
+import { EACCES, EINVAL, type Hypercall, reading } from './hypercall.js'
 
 /** The version of its interface, in the second word of what the argument points to. */
 const MCA_INTERFACE_VERSION = 0x01ec_c003n

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { CALLBACK_NAMES } from '../guest/entry-points.js'
 import { IRET_HYPERCALL_RETURN } from '../guest/kernel.js'
 import { ANCHORS } from '../guest/memory.js'
+import { hex } from './hex.js'
 import type { GuestProgram, ProgramStart, SetUpStep } from './program.js'
 
 /** Random guest programs. What comes first in each choice is the plainest: a program that fails shrinks towards it. */
@@ -12,8 +13,6 @@ export const anyOf: typeof fc.oneof = (...choices: readonly unknown[]) =>
   fc.oneof({ withCrossShrink: true }, ...(choices as fc.WeightedArbitrary<never>[]))
 
 export const one = <T>(...values: readonly T[]): fc.Arbitrary<T> => fc.constantFrom(...values)
-
-const hex = (value: bigint | number): string => `0x${BigInt.asUintN(64, BigInt(value)).toString(16)}`
 
 const NOT_CANONICAL = 0x8000_0000_0000_0000n
 const XENS = 0xffff_8300_0260_0000n

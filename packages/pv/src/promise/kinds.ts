@@ -141,7 +141,6 @@ const aboutSyscall = (moment: Moment): boolean =>
 const containsSyscall = ({ program }: Moment): boolean => program.code.some((text) => text.includes('syscall'))
 const containsSysenter = ({ program }: Moment): boolean => program.code.some((text) => text.includes('sysenter'))
 
-/** The kinds of differences between deliveries that a guest can see, with a test for each. */
 const canonical = (address: bigint): boolean => BigInt.asUintN(64, BigInt.asIntN(48, address)) === address
 
 /**

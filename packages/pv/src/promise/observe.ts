@@ -2,11 +2,10 @@ import type { EntryPoint } from '../guest/entry-points.js'
 import { END_VECTOR } from '../guest/initial-state.js'
 import { GuestStopped, type PvGuest, type Stop } from '../guest/pv-guest.js'
 import { askXen, readEntry } from '../guest/seen.js'
+import { hex } from './hex.js'
 
 /** What a guest sees when its kernel is entered, or how it ended: values by name. */
 export type Observed = Readonly<Record<string, bigint | string | null>>
-
-const hex = (n: number): string => `0x${n.toString(16)}`
 
 function entryName(entry: EntryPoint): string {
   if (entry.kind === 'callback') return `callback:${entry.name}`

@@ -2,11 +2,10 @@ import { entryPointAt } from '../guest/entry-points.js'
 import { IRET_HYPERCALL_RETURN, sharedField } from '../guest/kernel.js'
 import { ANCHORS, ENTRY_POINT_BYTES } from '../guest/memory.js'
 import type { Divergence, FieldDifference } from './compare.js'
+import { hex } from './hex.js'
 import type { GuestProgram, SetUpStep } from './program.js'
 
 /** Programs and what they show, for people. */
-
-const hex = (value: bigint | number): string => `0x${BigInt.asUintN(64, BigInt(value)).toString(16)}`
 
 const PAGE = 0x1000n
 

@@ -12,6 +12,7 @@ import {
 } from '@trapframe/core'
 import { raiseSoftirq, SCHEDULE_SOFTIRQ, VCPU_RUNNABLE, vcpuOf } from '@trapframe/xen'
 import type { PvContext } from '../context.js'
+import { IA32_TSC_AUX } from '../emulate/msrs.js'
 import { GuestStopped, type PvGuest } from '../guest/pv-guest.js'
 import { outsideCall } from '../outside-call.js'
 import { getGuestContext, setGuestContext } from '../state/guest-context.js'
@@ -23,7 +24,6 @@ export const FOREIGN = 0x5ec2
 /** An address of that other vCPU. */
 export const foreign = (n: number): bigint => (BigInt(FOREIGN) << 32n) | BigInt(0xa5a5_0000 + n * 0x100)
 
-export const IA32_TSC_AUX = 0xc000_0103
 /** What the other one has in the MSR that RDTSCP shows. */
 export const FOREIGN_AUX = 0x5ec2_5ec2n
 

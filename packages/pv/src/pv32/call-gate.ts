@@ -1,10 +1,16 @@
 import {
+  accessOf,
   type Decoded,
+  DR6_BS,
+  dplOf,
+  isPresent,
   OPERAND_FAR,
   OPERAND_MEMORY,
   type Operand,
   RF,
+  systemTypeOf,
   TF,
+  TYPE_CALL_GATE,
   VECTOR_GP,
   VECTOR_NP,
   VECTOR_PF,
@@ -17,8 +23,9 @@ import { injectDebug } from '../debug/handle-debug.js'
 import { guestInstruction } from '../emulate/guest-instruction.js'
 import { readGuestGpr } from '../emulate/guest-registers.js'
 import { GuestFault, loadGuest, storeGuest } from '../guest-memory.js'
-import { LOW_32 } from './bounce-frame.js'
-import { descriptorOf, type GuestSegment, guestSegment, stackHasRoom } from './segment-use.js'
+import { descriptorOf } from '../segment/guest-descriptor.js'
+import { LOW_32, SELECTOR } from './guest-stack.js'
+import { type GuestSegment, guestSegment, stackHasRoom } from './segment-use.js'
 
 /**
  * Call gates of 32-bit guests (P4). In long mode all gates are 64-bit ones, and Xen has given the guest's DPL 0, so that using
@@ -28,15 +35,9 @@ import { descriptorOf, type GuestSegment, guestSegment, stackHasRoom } from './s
 
 const RPL = 3
 const KERNEL_RING = 1
-const TYPE = 0x1f
-const TYPE_CALL_GATE = 0xc
-const DPL_SHIFT = 5
-const PRESENT = 0x80
 const PARAMETERS = 0x1f
-const SELECTOR = 0xffffn
 const SLOT = 4n
 const PF_WRITE = 2
-const DR6_BS = 1n << 14n
 
 interface Gate {
   readonly dpl: number
@@ -83,7 +84,7 @@ export function emulateGateUse(context: PvContext, errorCode: number): boolean {
     regs.set('rip', eip)
     const rflags = regs.get('rflags')
     regs.set('rflags', rflags & ~BigInt(RF))
-    if ((rflags & BigInt(TF)) !== 0n) injectDebug(context, DR6_BS)
+    if ((rflags & BigInt(TF)) !== 0n) injectDebug(context, BigInt(DR6_BS))
   } catch (thrown) {
     if (!(thrown instanceof Refused)) throw thrown
     injectException(context, thrown.vector, thrown.errorCode, thrown.address)
@@ -127,11 +128,11 @@ function gateOf(context: PvContext, errorCode: number): Gate | null {
   const descriptor = descriptorOf(context, errorCode)
   if (descriptor === null) return null
   const { lo, hi } = descriptor
-  const access = hi >>> 8
-  if ((access & TYPE) !== TYPE_CALL_GATE || ((access >>> DPL_SHIFT) & 3) !== 0) return null
+  const access = accessOf(descriptor)
+  if (systemTypeOf(access) !== TYPE_CALL_GATE || dplOf(access) !== 0) return null
   return {
     dpl: (lo >>> 16) & RPL,
-    present: (access & PRESENT) !== 0,
+    present: isPresent(access),
     parameters: hi & PARAMETERS,
     selector: (lo >>> 16) & ~RPL,
     offset: BigInt(((hi & 0xffff_0000) | (lo & 0xffff)) >>> 0),
@@ -145,12 +146,7 @@ function farSelector(context: PvContext, insn: Decoded): number | null {
   if (operand.kind === OPERAND_FAR) return operand.selector
   if (operand.kind !== OPERAND_MEMORY) return null
   const address = linearOf(context, operand, insn.addressSize) + BigInt(insn.operandSize)
-  try {
-    return Number(loadGuest(context, address & LOW_32, 2))
-  } catch (thrown) {
-    if (!(thrown instanceof GuestFault)) throw thrown
-    throw new Refused(VECTOR_PF, 0, thrown.address)
-  }
+  return Number(accessing(0, () => loadGuest(context, address & LOW_32, 2)))
 }
 
 /** Linear address of a memory operand of 32-bit code. */
@@ -216,6 +212,7 @@ function push(context: PvContext, { base }: GuestSegment, esp: bigint, values: r
   return at
 }
 
+/** An access to the guest's memory, whose fault is the guest's #PF with this error code. */
 function accessing<T>(errorCode: number, access: () => T): T {
   try {
     return access()

@@ -1,26 +1,19 @@
 import { IOPL, isNull, NT, RF, TF, VM } from '@trapframe/core'
 import type { PvAnswer } from '@trapframe/xen'
-import { frameRflags } from '../bounce/frame-rflags.js'
 import { inKernelMode, type PvContext } from '../context.js'
 import { CRASH_FAILSAFE_FRAME, CRASH_NULL_HANDLER } from '../crash.js'
 import { FAILSAFE_MASKS_EVENTS } from '../state/pv-fields.js'
-import { LOW_32, pushAll } from './bounce-frame.js'
+import { interrupted, LOW_32, pushAll } from './guest-stack.js'
 import { FLAT_RING1_SS } from './selectors.js'
 
 const CLEARED = BigInt(VM | RF | NT | TF | IOPL)
-const SELECTOR = 0xffffn
-const MASK_SHIFT = 16n
 
 /** The failsafe callback of a 32-bit guest: its bounce frame, and below that GS, FS, ES and DS as the guest wanted them. */
 export function reportCompatBadSegments(context: PvContext): PvAnswer {
   const { regs, vcpu, info, pv } = context
   const kernel = inKernelMode(context)
-  const mask = info.get('evtchn_upcall_mask') & 0xffn
   const slots = [
-    ...(kernel ? [] : [regs.get('ss') & SELECTOR, regs.get('rsp')]),
-    frameRflags(context, mask),
-    (regs.get('cs') & SELECTOR) | (mask << MASK_SHIFT),
-    regs.get('rip'),
+    ...interrupted(context),
     ...(['gs', 'fs', 'es', 'ds'] as const).map((name) => BigInt(vcpu.selector(name))),
   ]
   // The stack is written as flat, whatever its selector.

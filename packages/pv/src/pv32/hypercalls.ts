@@ -1,16 +1,16 @@
 import { VECTOR_NMI } from '@trapframe/core'
-import type { PvAnswer } from '@trapframe/xen'
 import type { PvContext } from '../context.js'
 import { EMULATION_HYPERCALLS } from '../emulate/hypercalls.js'
 import { loadGuest } from '../guest-memory.js'
-import { reading } from '../hypercall/callbacks.js'
+import { CALLBACKF_MASK_EVENTS, CALLBACKOP_REGISTER, CALLBACKTYPE, setMasks } from '../hypercall/callbacks.js'
+import { dispatcher } from '../hypercall/dispatch.js'
 import { EVENT_CHANNEL_OP, VCPU_OP } from '../hypercall/events.js'
-import { ENOSYS, type Hypercall } from '../hypercall/hypercall.js'
+import { ENOSYS, type Hypercall, reading } from '../hypercall/hypercall.js'
 import { XEN_VERSION } from '../hypercall/version.js'
 import { MMUEXT_SET_LDT, setGdt, takeLdt, updateDescriptor } from '../segment/hypercalls.js'
 import { FAILSAFE_MASKS_EVENTS, type PvField } from '../state/pv-fields.js'
-import { setTrapInfo } from '../state/trap-table.js'
-import { LOW_32 } from './bounce-frame.js'
+import { clearTraps, setTrapInfo, TI_MASKS_EVENTS } from '../state/trap-table.js'
+import { SELECTOR } from './guest-stack.js'
 import { COMPAT_IRET } from './iret.js'
 import { FLAT_RING1_CS, fixUpSelector } from './selectors.js'
 
@@ -19,12 +19,8 @@ import { FLAT_RING1_CS, fixUpSelector } from './selectors.js'
  * have 32-bit members; what has none is the 64-bit guests' (P5).
  */
 
-const ARGUMENTS = ['rbx', 'rcx', 'rdx', 'rsi', 'rdi'] as const
-const SELECTOR = 0xffffn
-const VECTORS = 256
 /** `struct trap_info`: vector, flags, selector, 32-bit address. */
 const TRAP_INFO_BYTES = 8n
-const TI_MASKS_EVENTS = 4
 
 const selectorOf = (value: bigint): bigint => BigInt(fixUpSelector(Number(value & SELECTOR)))
 
@@ -33,7 +29,7 @@ const SET_TRAP_TABLE: Hypercall = {
   name: 'set_trap_table',
   run(context, [traps]) {
     if (traps === 0n) {
-      for (let vector = 0; vector < VECTORS; vector++) setTrapInfo(context, vector, { flags: 0, cs: 0, address: 0n })
+      clearTraps(context)
       return 0
     }
     return reading(() => {
@@ -98,10 +94,6 @@ const MMUEXT_OP: Hypercall = {
     }),
 }
 
-const CALLBACKTYPE = { event: 0, failsafe: 1, nmi: 4, sysenter: 5, syscall32: 7 } as const
-const CALLBACKOP_REGISTER = 0n
-const CALLBACKF_MASK_EVENTS = 1n
-
 const CALLBACK_OP: Hypercall = {
   number: 30,
   name: 'callback_op',
@@ -130,7 +122,7 @@ function register(context: PvContext, type: number, masks: bigint, cs: bigint, e
     case CALLBACKTYPE.failsafe:
       pv.set('failsafe_callback_cs', selector)
       vcpu.set('failsafe_callback_eip', eip)
-      setFailsafeMasks(context, masks)
+      setMasks(context, FAILSAFE_MASKS_EVENTS, masks)
       return 0
     case CALLBACKTYPE.sysenter:
       return inPv('sysenter_callback_cs', 'sysenter_callback_eip')
@@ -142,11 +134,6 @@ function register(context: PvContext, type: number, masks: bigint, cs: bigint, e
     default:
       return ENOSYS
   }
-}
-
-function setFailsafeMasks({ pv }: PvContext, masks: bigint): void {
-  const others = pv.get('callback_flags') & ~BigInt(FAILSAFE_MASKS_EVENTS)
-  pv.set('callback_flags', masks === 0n ? others : others | BigInt(FAILSAFE_MASKS_EVENTS))
 }
 
 /** Those that a 32-bit guest has. set_segment_base is not among them: its bases are those of its descriptors. */
@@ -165,16 +152,10 @@ export const COMPAT_HYPERCALLS: readonly Hypercall[] = [
   ...EMULATION_HYPERCALLS,
 ]
 
-const byNumber: ReadonlyMap<bigint, Hypercall> = new Map(COMPAT_HYPERCALLS.map((call) => [BigInt(call.number), call]))
-
-/** INT 82h of the guest's kernel. */
-export function callCompatHypervisor(context: PvContext): PvAnswer {
-  const { regs, cpu } = context
-  const hypercall = byNumber.get(regs.get('rax') & LOW_32)
-  if (hypercall !== undefined) cpu.observer?.dispatched?.(cpu, `compat_${hypercall.name}`)
-  const given = ARGUMENTS.map((name) => regs.get(name) & LOW_32)
-  const result = hypercall?.run(context, given) ?? ENOSYS
-  if (typeof result === 'object') return result
-  if (result !== 'no-result') regs.set('rax', BigInt.asUintN(32, BigInt(result)))
-  return 'resume'
-}
+/** INT 82h of a 32-bit guest's kernel. */
+export const callCompatHypervisor = dispatcher({
+  prefix: 'compat',
+  hypercalls: COMPAT_HYPERCALLS,
+  registers: ['rbx', 'rcx', 'rdx', 'rsi', 'rdi'],
+  bits: 32,
+})

@@ -1,14 +1,12 @@
 import { IF, IOPL, NT, RF, TF, VECTOR_GP, VM } from '@trapframe/core'
-import { leaveAsyncHandler } from '../bounce/way-out.js'
 import type { PvContext } from '../context.js'
 import { CRASH_IRET_FRAME } from '../crash.js'
 import { GuestFault, loadGuest, storeGuest } from '../guest-memory.js'
 import type { Hypercall, HypercallResult } from '../hypercall/hypercall.js'
+import { leaveHandler } from '../hypercall/iret.js'
 import { masksEvents, trapInfo } from '../state/trap-table.js'
-import { hasArchitecturalIopl } from '../state/vm-assist.js'
-import { LOW_32 } from './bounce-frame.js'
+import { LOW_32, SELECTOR } from './guest-stack.js'
 
-const SELECTOR = 0xffffn
 const RPL = 3n
 
 /**
@@ -29,7 +27,7 @@ export const COMPAT_IRET: Hypercall = {
 }
 
 function goOn(context: PvContext): HypercallResult {
-  const { regs, vcpu, info } = context
+  const { regs } = context
   const esp = regs.get('rsp') & LOW_32
   const slot = (n: number): bigint => loadGuest(context, esp + BigInt(4 * n), 4)
   const [eax, eip, cs, eflags] = [slot(0), slot(1), slot(2) & SELECTOR, slot(3)]
@@ -44,9 +42,7 @@ function goOn(context: PvContext): HypercallResult {
     regs.set('rsp', newEsp)
     if (ss !== null) regs.set('ss', ss)
   }
-  if (hasArchitecturalIopl(context)) vcpu.set('iopl', eflags & BigInt(IOPL))
-  info.set('evtchn_upcall_mask', (eflags & BigInt(IF)) === 0n ? 1n : 0n)
-  leaveAsyncHandler(context)
+  leaveHandler(context, eflags)
   return eax
 }
 

@@ -64,6 +64,11 @@ describe('P5: a 32-bit guest under PVShim', () => {
     expect(guest.words(guest.shared('cr2'), 1)).toEqual([Number(ANCHORS.nppage)])
   })
 
+  it('a page fault without handler ends the domain, and the address that is told is its own', () => {
+    bench.setTraps([14, 0, 0])
+    expect(user(`mov eax, [${ANCHORS.nppage}]`)).toMatchObject({ crash: { faultAddress: ANCHORS.nppage } })
+  })
+
   it('ring 3 cannot touch the kernel’s pages, which are not user pages, and ring 1 can', () => {
     expect(user(`mov eax, [${KERNEL_ARGUMENTS}]`)).toEqual(trap(14))
     expect(frame(1)).toEqual([5])

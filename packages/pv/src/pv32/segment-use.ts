@@ -1,17 +1,18 @@
 import {
+  ACCESS_DB,
+  ACCESS_S,
   accessOf,
   baseOf,
-  type Descriptor,
   dplOf,
-  Fault,
   isCode,
+  isConforming,
   isNull,
   isPresent,
   isWritableData,
   limitOf,
-  readDescriptor,
 } from '@trapframe/core'
 import type { PvContext } from '../context.js'
+import { descriptorOf } from '../segment/guest-descriptor.js'
 
 /** A code or data segment of a 32-bit guest, as its descriptor has it now. */
 export interface GuestSegment {
@@ -28,9 +29,8 @@ export interface GuestSegment {
   readonly wide: boolean
 }
 
-const S = 0x10
-const EXPAND_DOWN_OR_CONFORMING = 4
-const DB = 0x4000
+/** Type bit 2 of a data segment; of a code segment it is the conforming bit. */
+const EXPAND_DOWN = 4
 
 /** pv_emul_read_descriptor: the segment of a selector; null where there is none of that kind. */
 export function guestSegment(context: PvContext, selector: number): GuestSegment | null {
@@ -38,7 +38,7 @@ export function guestSegment(context: PvContext, selector: number): GuestSegment
   const descriptor = descriptorOf(context, selector)
   if (descriptor === null) return null
   const access = accessOf(descriptor)
-  if ((access & S) === 0) return null
+  if ((access & ACCESS_S) === 0) return null
   const code = isCode(access)
   return {
     base: BigInt(baseOf(descriptor) >>> 0),
@@ -46,20 +46,10 @@ export function guestSegment(context: PvContext, selector: number): GuestSegment
     dpl: dplOf(access),
     present: isPresent(access),
     code,
-    conforming: code && (access & EXPAND_DOWN_OR_CONFORMING) !== 0,
+    conforming: code && isConforming(access),
     writable: isWritableData(access),
-    growsDown: !code && (access & EXPAND_DOWN_OR_CONFORMING) !== 0,
-    wide: (access & DB) !== 0,
-  }
-}
-
-/** The descriptor of a selector in the guest's tables; null outside of them, or where the table is not there. */
-export function descriptorOf({ cpu }: PvContext, selector: number): Descriptor | null {
-  try {
-    return readDescriptor(cpu, selector)
-  } catch (thrown) {
-    if (thrown instanceof Fault) return null
-    throw thrown
+    growsDown: !code && (access & EXPAND_DOWN) !== 0,
+    wide: (access & ACCESS_DB) !== 0,
   }
 }
 

@@ -1,4 +1,5 @@
-import { TF_KERNEL_MODE } from '@trapframe/xen'
+import type { Cpu } from '@trapframe/core'
+import { type GuestGs, TF_KERNEL_MODE } from '@trapframe/xen'
 import { inKernelMode, type PvContext } from '../context.js'
 
 /**
@@ -7,9 +8,14 @@ import { inKernelMode, type PvContext } from '../context.js'
  */
 export function toggleGuestMode(context: PvContext): void {
   const { cpu, vcpu, gs } = context
+  vcpu.set(inKernelMode(context) ? 'gs_base_kernel' : 'gs_base_user', gs.active(cpu))
+  exchangeBases(cpu, gs)
+  vcpu.set('flags', vcpu.get('flags') ^ TF_KERNEL_MODE)
+}
+
+/** The active GS base becomes the inactive one and the other way round. */
+export function exchangeBases(cpu: Cpu, gs: GuestGs): void {
   const active = gs.active(cpu)
-  vcpu.set(inKernelMode(context) ? 'gs_base_kernel' : 'gs_base_user', active)
   gs.setActive(cpu, gs.inactive(cpu))
   gs.setInactive(cpu, active)
-  vcpu.set('flags', vcpu.get('flags') ^ TF_KERNEL_MODE)
 }

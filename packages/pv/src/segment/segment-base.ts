@@ -1,8 +1,8 @@
-import { type Cpu, Fault, GS, loadSegment, VECTOR_PF, writeMsr } from '@trapframe/core'
-import type { GuestGs } from '@trapframe/xen'
+import { GS, loadSegment, writeMsr } from '@trapframe/core'
 import type { PvContext } from '../context.js'
 import { EINVAL } from '../hypercall/hypercall.js'
-import { mapLdtPageAt } from './ldt.js'
+import { exchangeBases } from './guest-mode.js'
+import { tryLoadSegment } from './load-segment.js'
 
 /** What set_segment_base is about. */
 const SEGBASE_FS = 0n
@@ -52,30 +52,8 @@ function loadUserGs(context: PvContext, selector: number): void {
   const { cpu, vcpu, checks, gs } = context
   const wanted = (BigInt(selector) & NULL_SELECTOR) === 0n ? selector : selector | Number(checks.rpl)
   const swapped = gs.loadsActive
-  if (swapped) exchange(cpu, gs)
-  if (!tryLoad(context, wanted)) loadSegment(cpu, GS, 0)
-  if (swapped) exchange(cpu, gs)
+  if (swapped) exchangeBases(cpu, gs)
+  if (tryLoadSegment(context, GS, wanted) !== null) loadSegment(cpu, GS, 0)
+  if (swapped) exchangeBases(cpu, gs)
   vcpu.set('gs_base_user', gs.inactive(cpu))
-}
-
-/** Whether GS could be loaded. The page of the LDT that this takes may have to be brought in first. */
-function tryLoad(context: PvContext, selector: number): boolean {
-  for (;;) {
-    try {
-      loadSegment(context.cpu, GS, selector)
-      return true
-    } catch (thrown) {
-      if (!(thrown instanceof Fault)) throw thrown
-      if (thrown.vector !== VECTOR_PF || !mapLdtPageAt(context, addressOf(thrown))) return false
-    }
-  }
-}
-
-/** The linear address of a #PF. */
-const addressOf = ({ dataLo, dataHi }: Fault): bigint => (BigInt(dataHi >>> 0) << 32n) | BigInt(dataLo >>> 0)
-
-function exchange(cpu: Cpu, gs: GuestGs): void {
-  const active = gs.active(cpu)
-  gs.setActive(cpu, gs.inactive(cpu))
-  gs.setInactive(cpu, active)
 }

@@ -15,11 +15,11 @@ import {
 import type { PvContext } from '../context.js'
 import { DR6_DEFAULT, getDebugRegister, setDebugRegister } from '../debug/debug-registers.js'
 import { takeGuestCr4 } from '../emulate/guest-cr4.js'
-import { writeElement } from '../emulate/vcpu-array.js'
 import { takeDescriptorPage } from '../segment/descriptor-page.js'
 import { gdtPages, PAGE_BITS, takeGdt } from '../segment/hypercalls.js'
 import { setLdt } from '../segment/ldt.js'
 import { FAILSAFE_MASKS_EVENTS, SYSCALL_MASKS_EVENTS } from './pv-fields.js'
+import { writeElement } from './vcpu-array.js'
 
 /**
  * vcpu_guest_context of a 64-bit guest, as XEN_DOMCTL_getvcpucontext and setvcpucontext have it (X10): what Xen's struct vcpu

@@ -1,52 +1,22 @@
 import type { Cpu } from '@trapframe/core'
-import { type Field, type PlacedFields, placeFields, type StructView, type Vcpu, viewStruct } from '@trapframe/xen'
+import { type PlacedFields, placeFields, type StructView, type Vcpu, viewStruct } from '@trapframe/xen'
 
 /**
  * What a vCPU of a PV guest has beside the registers, selectors, bases and callbacks in Xen's struct vcpu: the callbacks
  * that came later, and what waits to be delivered. It lies in the page of the struct vcpu, above it.
  */
 
-const byte = (name: string): Field => ({ name, bytes: 1 })
-const half = (name: string): Field => ({ name, bytes: 2 })
-const word = (name: string): Field => ({ name, bytes: 4 })
-const quad = (name: string): Field => ({ name, bytes: 8 })
+const byte = <const Name extends string>(name: Name) => ({ name, bytes: 1 })
+const half = <const Name extends string>(name: Name) => ({ name, bytes: 2 })
+const word = <const Name extends string>(name: Name) => ({ name, bytes: 4 })
+const quad = <const Name extends string>(name: Name) => ({ name, bytes: 8 })
 
-/** Callbacks that Xen's own struct vcpu has no place for. */
-const CALLBACKS = ['syscall32_callback_eip', 'sysenter_callback_eip'] as const
-
-/** `struct trap_bounce`: the event that the guest is given on the way out. */
-const TRAP_BOUNCE = ['bounce_eip'] as const
-
-/** A field of the part of a vCPU that PV guests have. */
-export type PvField =
-  | (typeof CALLBACKS)[number]
-  | (typeof TRAP_BOUNCE)[number]
-  | 'callback_flags'
-  | 'bounce_flags'
-  | 'bounce_error_code'
-  | 'nmi_pending'
-  | 'mce_pending'
-  | 'async_mask'
-  | 'nmi_old_mask'
-  | 'mce_old_mask'
-  | 'crash_address'
-  | 'iobmp'
-  | 'iobmp_limit'
-  | 'port80'
-  | 'tsc_aux'
-  | 'is_32bit'
-  | 'initialised'
-  | 'fpu_valid'
-  | 'bounce_cs'
-  | 'event_callback_cs'
-  | 'failsafe_callback_cs'
-  | 'syscall32_callback_cs'
-  | 'sysenter_callback_cs'
-  | 'cr4_withheld'
-
-const FIELDS: readonly Field[] = [
-  ...CALLBACKS.map(quad),
-  ...TRAP_BOUNCE.map(quad),
+const FIELDS = [
+  /** Callbacks that Xen's own struct vcpu has no place for. */
+  quad('syscall32_callback_eip'),
+  quad('sysenter_callback_eip'),
+  /** `struct trap_bounce`, the event that the guest is given on the way out: the address of its handler. */
+  quad('bounce_eip'),
   /** {@link SYSCALL_MASKS_EVENTS} … */
   word('callback_flags'),
   word('bounce_error_code'),
@@ -59,7 +29,7 @@ const FIELDS: readonly Field[] = [
   /** The mask that the iret hypercall of an NMI's or MCE's handler goes back to. */
   byte('nmi_old_mask'),
   byte('mce_old_mask'),
-  /** The address at which writing a bounce frame, or reading an iret frame, failed last. */
+  /** The address at which writing a frame on the guest's stack failed last. */
   quad('crash_address'),
   /** The guest's map of ports that it may use whatever its IOPL, and how many ports the map is about. */
   quad('iobmp'),
@@ -75,12 +45,17 @@ const FIELDS: readonly Field[] = [
   /** The vCPU has been given FPU state, and does not start with that of a new one. */
   byte('fpu_valid'),
   /** Selectors that 32-bit guests have beside the addresses of handlers. */
-  ...['bounce_cs', 'event_callback_cs', 'failsafe_callback_cs', 'syscall32_callback_cs', 'sysenter_callback_cs'].map(
-    half,
-  ),
+  half('bounce_cs'),
+  half('event_callback_cs'),
+  half('failsafe_callback_cs'),
+  half('syscall32_callback_cs'),
+  half('sysenter_callback_cs'),
   /** Bits of Xen's CR4 that the CPU does without while a 32-bit guest runs. */
   word('cr4_withheld'),
 ]
+
+/** A field of the part of a vCPU that PV guests have. */
+export type PvField = (typeof FIELDS)[number]['name']
 
 const placed: PlacedFields = placeFields(FIELDS)
 

@@ -1,4 +1,4 @@
-import { loadField, storeField, VCPU_TRAP_TABLE } from '@trapframe/xen'
+import { loadField, storeField, TRAP_INFO_BYTES, VCPU_TRAP_TABLE } from '@trapframe/xen'
 import type { PvContext } from '../context.js'
 
 /** The guest's trap table: 256 entries of 16 bytes behind its struct vcpu, as `struct trap_info` has them. */
@@ -11,13 +11,14 @@ export interface TrapInfo {
   readonly address: bigint
 }
 
-export const TRAP_INFO_BYTES = 16
+const VECTORS = 256
 const FLAGS = 1n
 const CS = 2n
 const ADDRESS = 8n
 
 const TI_DPL = 3
-const TI_MASKS_EVENTS = 4
+/** Bit of `flags`: the handler runs with events masked. */
+export const TI_MASKS_EVENTS = 4
 
 const entryAddress = ({ vcpu }: Pick<PvContext, 'vcpu'>, vector: number): bigint =>
   vcpu.address + BigInt(VCPU_TRAP_TABLE + TRAP_INFO_BYTES * vector)
@@ -42,6 +43,15 @@ export function setTrapInfo(context: PvContext, vector: number, { flags, cs, add
   storeField(cpu, at + CS, 2, BigInt(cs))
   storeField(cpu, at + ADDRESS, 8, address)
 }
+
+/** Empties the table. */
+export function clearTraps(context: PvContext): void {
+  for (let vector = 0; vector < VECTORS; vector++) clearTrap(context, vector)
+}
+
+/** Takes the handler of a vector away. */
+export const clearTrap = (context: PvContext, vector: number): void =>
+  setTrapInfo(context, vector, { flags: 0, cs: 0, address: 0n })
 
 /** The handler runs with events masked. */
 export const masksEvents = ({ flags }: TrapInfo): boolean => (flags & TI_MASKS_EVENTS) !== 0
