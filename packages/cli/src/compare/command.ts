@@ -1,5 +1,6 @@
 import { defineCommand } from 'citty'
 import { repeated } from '../command/arguments.js'
+import { JSON_OPTION } from '../command/json-option.js'
 import { FILE_OPTIONS, PLUGIN_OPTIONS } from '../command/plugin-options.js'
 import { terminalOf } from '../command/terminal-of.js'
 import { CONFIG_OPTION } from '../config/config-of.js'
@@ -9,7 +10,7 @@ import { CLOSER_OPTIONS, closerOf } from '../follow/options.js'
 export const compareCommand = defineCommand({
   meta: { name: 'compare', description: 'The same scenario under IDT and FRED, side by side' },
   args: {
-    json: { type: 'boolean', description: 'print one JSON object' },
+    ...JSON_OPTION,
     ...CLOSER_OPTIONS,
     ...CONFIG_OPTION,
     ...PLUGIN_OPTIONS,

@@ -1,17 +1,15 @@
 import { defineCommand } from 'citty'
 import { repeated } from '../command/arguments.js'
+import { JSON_OPTION } from '../command/json-option.js'
+import { PLUGIN_OPTION } from '../command/plugin-options.js'
 import { terminalOf } from '../command/terminal-of.js'
 
 /** `trapframe decode [TEXT…]` */
 export const decodeCommand = defineCommand({
   meta: { name: 'decode', description: 'A FRED frame or a kernel’s last words, explained' },
   args: {
-    json: { type: 'boolean', description: 'print one JSON object' },
-    plugin: {
-      type: 'string',
-      valueHint: 'MODULE',
-      description: 'load a plugin: a path or a package (may be repeated)',
-    },
+    ...JSON_OPTION,
+    ...PLUGIN_OPTION,
   },
   async run(context) {
     const { args, rawArgs } = context

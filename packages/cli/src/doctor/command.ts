@@ -1,5 +1,6 @@
 import { defineCommand } from 'citty'
 import { repeated } from '../command/arguments.js'
+import { JSON_OPTION } from '../command/json-option.js'
 import { terminalOf } from '../command/terminal-of.js'
 import { CONFIG_OPTION } from '../config/config-of.js'
 
@@ -7,7 +8,7 @@ import { CONFIG_OPTION } from '../config/config-of.js'
 export const doctorCommand = defineCommand({
   meta: { name: 'doctor', description: 'Whether this installation is sound' },
   args: {
-    json: { type: 'boolean', description: 'print one JSON object' },
+    ...JSON_OPTION,
     ...CONFIG_OPTION,
     plugin: {
       type: 'string',

@@ -1,6 +1,7 @@
 import { defineCommand } from 'citty'
 import { repeated } from '../command/arguments.js'
 import { withInterrupt } from '../command/interrupt.js'
+import { JSON_OPTION } from '../command/json-option.js'
 import { FILE_OPTIONS, PLUGIN_OPTIONS } from '../command/plugin-options.js'
 import { terminalOf } from '../command/terminal-of.js'
 import { MOST_WORKERS } from '../config/config.js'
@@ -26,7 +27,7 @@ export const exploreCommand = defineCommand({
       valueHint: 'FOLDER',
       description: 'where counterexamples go, as scenarios',
     },
-    json: { type: 'boolean', description: 'print one JSON object' },
+    ...JSON_OPTION,
     check: { type: 'boolean', description: 'judge by what the scenarios expect searches to find' },
     coverage: { type: 'boolean', description: 'a table of boundaries and the events that happened there' },
     graph: { type: 'string', valueHint: 'FILE.dot', description: 'write the graph of a small search (Graphviz)' },

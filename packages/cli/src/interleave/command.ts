@@ -1,5 +1,6 @@
 import { defineCommand } from 'citty'
 import { repeated } from '../command/arguments.js'
+import { JSON_OPTION } from '../command/json-option.js'
 import { FILE_OPTIONS, PLUGIN_OPTIONS } from '../command/plugin-options.js'
 import { terminalOf } from '../command/terminal-of.js'
 import { CONFIG_OPTION } from '../config/config-of.js'
@@ -14,7 +15,7 @@ export const interleaveCommand = defineCommand({
       valueHint: 'LIST',
       description: 'events to inject, by name, between commas',
     },
-    json: { type: 'boolean', description: 'print one JSON object' },
+    ...JSON_OPTION,
     ...CONFIG_OPTION,
     ...PLUGIN_OPTIONS,
     ...FILE_OPTIONS,

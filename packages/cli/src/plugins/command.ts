@@ -1,5 +1,7 @@
 import { defineCommand } from 'citty'
 import { repeated } from '../command/arguments.js'
+import { JSON_OPTION } from '../command/json-option.js'
+import { PLUGIN_OPTION } from '../command/plugin-options.js'
 import { terminalOf } from '../command/terminal-of.js'
 import { CONFIG_OPTION } from '../config/config-of.js'
 
@@ -7,13 +9,9 @@ import { CONFIG_OPTION } from '../config/config-of.js'
 export const pluginsCommand = defineCommand({
   meta: { name: 'plugins', description: 'What is loaded, and what it contributes' },
   args: {
-    json: { type: 'boolean', description: 'print one JSON object' },
+    ...JSON_OPTION,
     ...CONFIG_OPTION,
-    plugin: {
-      type: 'string',
-      valueHint: 'MODULE',
-      description: 'load a plugin: a path or a package (may be repeated)',
-    },
+    ...PLUGIN_OPTION,
   },
   async run(context) {
     const { args, rawArgs } = context

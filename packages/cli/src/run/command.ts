@@ -1,6 +1,7 @@
 import { defineCommand } from 'citty'
 import { repeated } from '../command/arguments.js'
 import { withInterrupt } from '../command/interrupt.js'
+import { JSON_OPTION } from '../command/json-option.js'
 import { FILE_OPTIONS, PLUGIN_OPTIONS } from '../command/plugin-options.js'
 import { terminalOf } from '../command/terminal-of.js'
 import { CONFIG_OPTION } from '../config/config-of.js'
@@ -31,7 +32,7 @@ export const runCommand = defineCommand({
       description: 'how to tell: pretty, jsonl, json, junit, tap, github, or of a plugin (may be repeated)',
     },
     output: { type: 'string', valueHint: 'FILE', description: 'where the one reporter writes to' },
-    json: { type: 'boolean', description: 'print one JSON object' },
+    ...JSON_OPTION,
     check: { type: 'boolean', description: 'make every step twice, from a snapshot, and compare byte by byte' },
     workers: {
       type: 'string',

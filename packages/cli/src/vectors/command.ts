@@ -3,6 +3,7 @@ import { fred } from '@trapframe/fred'
 import { idt } from '@trapframe/idt'
 import { isa } from '@trapframe/isa'
 import { defineCommand } from 'citty'
+import { JSON_OPTION } from '../command/json-option.js'
 import { VECTOR_FORMATS, type Vector, type VectorFormat } from './format.js'
 import { matchesGlob } from './glob.js'
 import { vectorFormats } from './plugin.js'
@@ -19,7 +20,7 @@ export const vectorsCommand = defineCommand({
   args: {
     files: { type: 'positional', required: true, description: 'vector files, .jsonl or .jsonl.gz' },
     group: { type: 'string', valueHint: 'GLOB', description: 'only groups that match, such as "fred/*"' },
-    json: { type: 'boolean', description: 'print one JSON object' },
+    ...JSON_OPTION,
   },
   run({ args }) {
     const files = args._

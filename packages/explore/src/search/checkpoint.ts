@@ -23,8 +23,8 @@ export interface SearchCheckpoint {
 }
 
 /**
- * What tells searches apart, as text. Functions among the options (`atEnd`, `alone`) are not in it: giving the same ones is
- * up to the caller. The machine is where the search begins.
+ * What tells searches apart, as text. Functions among the options (`atEnd`, `alone`, `forget`) are not in it: giving the same
+ * ones is up to the caller. The machine is where the search begins.
  */
 export function searchKey(machine: Machine, options: SearchOptions): string {
   const { events = [], maxEvents, maxSteps, eventCpus, regions, invariants, deadStacks, straightLines } = options
@@ -34,6 +34,7 @@ export function searchKey(machine: Machine, options: SearchOptions): string {
     events: events.map(({ name }) => name),
     ...{ maxEvents, maxSteps, eventCpus, regions, invariants, deadStacks, straightLines },
     symmetry: options.interchangeable,
+    reductions: options.reductions ?? [],
   }
   return JSON.stringify(said, (_, value) => (typeof value === 'bigint' ? value.toString(16) : value))
 }

@@ -1,6 +1,9 @@
+import { definePlugin, UserError } from '@trapframe/core'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { BUMP, CODE, FAULT, HALT, HANDLER, NOP, RETURN, STORE, toyMachine } from '../../test/toy.js'
+import { REDUCTIONS } from '../reduction/reduction.js'
+import type { SearchCheckpoint } from './checkpoint.js'
 import { NMI_EVENT } from './event.js'
 import { interruptedContexts } from './interrupted-context.js'
 import type { SearchOptions } from './options.js'
@@ -154,5 +157,44 @@ describe('a CPU that never goes back to what it was interrupted in', () => {
     const { violations } = stopped([NOP, RETURN], true)
     expect(violations.map(({ invariant }) => invariant)).toContain('return-identity')
     expect(stopped([NOP, RETURN], false).violations).toEqual([])
+  })
+})
+
+describe('a reduction that a plugin knows of', () => {
+  /** Twelve local instructions on each of two CPUs, and a plugin that says so. */
+  function local() {
+    const promise = {
+      name: 'local',
+      summary: 'all is local',
+      alone: () => ({ cpu: () => true, concerns: () => false }),
+    }
+    const plugin = definePlugin({
+      name: 'local',
+      requires: ['explore'],
+      setup: (host) => host.add(REDUCTIONS, promise.name, promise),
+    })
+    const toy = toyMachine({ cpus: 2, plugins: [plugin] })
+    return (options: SearchOptions) =>
+      search(toy.machine, toy.boot, {
+        atEnd: ({ rip }) => rip === CODE + 12n,
+        straightLines: false,
+        ...options,
+      })
+  }
+
+  it('is used by its name, and by nobody who does not name it', () => {
+    const run = local()
+    expect([run({}).states, run({ reductions: ['local'] }).states]).toEqual([13 * 13, 25])
+  })
+
+  it('is part of what a search is: its checkpoint is refused by a search that leaves nothing out', () => {
+    const run = local()
+    let saved: SearchCheckpoint | undefined
+    const checkpoint = { everySeconds: 0, save: (one: SearchCheckpoint) => void (saved ??= one) }
+    run({ checkpoint, maxStates: 30 })
+    expect(saved).toBeDefined()
+    const resume = saved!
+    expect(run({ resume })).toMatchObject({ complete: true, states: 13 * 13 })
+    expect(() => run({ resume, reductions: ['local'] })).toThrow(UserError)
   })
 })

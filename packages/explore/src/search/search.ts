@@ -1,5 +1,6 @@
 import { type Boot, type Machine, MachineError } from '@trapframe/core'
 import { BreadthFirst } from './breadth-first.js'
+import { PROGRESS_EVERY, stopReason } from './budget.js'
 import { makeCheckpoint, requireSameSearch, searchKey } from './checkpoint.js'
 import { depthFirst } from './depth-first.js'
 import { Exploration, eventsOf, stepsOf } from './exploration.js'
@@ -10,8 +11,6 @@ import { nearestLabel } from './symbol.js'
 
 /** Expansions between two looks at the clock. */
 const SLICE = 64
-const MOST_VIOLATIONS = 16
-const PROGRESS_EVERY = 500
 /** Milliseconds after which an asynchronous search lets others run. */
 const TURN = 40
 
@@ -114,14 +113,11 @@ class Run {
   }
 
   #mustStop(now: number): boolean {
-    const { maxStates, maxSeconds, maxViolations = MOST_VIOLATIONS, signal } = this.#options
     const { states, findings } = this.#exploration
-    if (maxStates !== undefined && states >= maxStates) findings.stopped.add('states')
-    else if (maxSeconds !== undefined && now - this.#began >= maxSeconds * 1000) findings.stopped.add('time')
-    else if (findings.count >= maxViolations) findings.stopped.add('violations')
-    else if (signal?.aborted === true) findings.stopped.add('aborted')
-    else return false
-    return true
+    const at = { states, seconds: (now - this.#began) / 1000, violations: findings.count }
+    const reason = stopReason(this.#options, at, this.#options.signal)
+    if (reason !== null) findings.stopped.add(reason)
+    return reason !== null
   }
 
   #report(now: number): void {

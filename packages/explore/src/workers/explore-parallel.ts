@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { MachineError } from '@trapframe/core'
+import { PROGRESS_EVERY, stopReason } from '../search/budget.js'
 import { makeCheckpoint, requireSameSearch, type SearchCheckpoint, searchKey } from '../search/checkpoint.js'
 import { Exploration, rankOf, wayOfSteps } from '../search/exploration.js'
 import type { Origin, Way } from '../search/findings.js'
@@ -11,9 +12,9 @@ import type { SearchResult, StopReason } from '../search/result.js'
 import { type Batch, ownerOf } from '../search/shard.js'
 import { BEGINNING } from '../search/state-table.js'
 import { nearestLabel } from '../search/symbol.js'
-import { PROGRESS_EVERY, requireBreadthFirst, stopReason } from './between-levels.js'
 import { Connection, WorkerLost } from './connection.js'
 import type { PreparedSearch, SearchJob, SearchSetup, Standing } from './protocol.js'
+import { requireBreadthFirst } from './require-breadth-first.js'
 
 /** Workers that may be lost without a step forward in between. */
 const MOST_LOSSES = 5

@@ -1,3 +1,4 @@
+import { PROGRESS_EVERY, stopReason } from '../search/budget.js'
 import { makeCheckpoint, requireSameSearch, type SearchCheckpoint, searchKey } from '../search/checkpoint.js'
 import { Exploration, rankOf } from '../search/exploration.js'
 import { resultOf } from '../search/make-result.js'
@@ -6,9 +7,9 @@ import type { SearchResult } from '../search/result.js'
 import { Shard } from '../search/shard.js'
 import { nearestLabel } from '../search/symbol.js'
 import { RECORD_HEADER, type WaitingStates } from '../search/waiting-states.js'
-import { PROGRESS_EVERY, requireBreadthFirst, stopReason } from './between-levels.js'
 import type { ExpandedPortion, Portion } from './portion.js'
 import type { PreparedSearch } from './protocol.js'
+import { requireBreadthFirst } from './require-breadth-first.js'
 
 const PORTION_STATES = 256
 const MOST_AT_ONCE = 64
